@@ -174,6 +174,9 @@ class Session:
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What must be done about an event, in this order; `now` is in seconds on any steady clock."""
+        return _too_late(self, event) if self.unfinished else self._handle(event, now)
+
+    def _handle(self, event: Event, now: float) -> list[Effect]:
         match event:
             case FrameReceived(client, frame):  # first, as the most frequent one
                 return self._take(client, frame, now)
@@ -320,6 +323,18 @@ class Session:
             return self._recording.take(live, frame, now)
         except ProtocolError as error:
             return self._reject(client, error, now)
+
+
+def _too_late(session: Session, event: Event) -> list[Effect]:
+    """What is still done once the meeting is left to a later session: its sources have no workers any more."""
+    match event:
+        case ClientJoined(client):
+            return [Disconnect(client, CloseCode.TRY_AGAIN_LATER, "try again later")]
+        case EndRequested(ticket) | EditRequested(ticket) | MuteRequested(ticket) | RemoveRequested(ticket):
+            return [Answer(ticket, None)]
+        case CloseRequested(discard=True):
+            session.discarded = True
+    return []
 
 
 def _start_problem(recording: Recording, event: StartReceived, most_sources: int) -> ProtocolError | None:
