@@ -90,7 +90,8 @@ class Outbox:
             self._take(key)
         self._queued_ever += 1
         final = isinstance(message, SegmentMessage) and message.final
-        droppable = isinstance(message, SegmentMessage) and not message.final
+        # That a line is withdrawn counts whether it was final or not: nothing comes after it.
+        droppable = isinstance(message, SegmentMessage) and not message.final and message.text != ""
         # A final line takes the place of its partial one, and no later message takes the place of a final line.
         self._queue[f"#{self._queued_ever}" if final or key is None else key] = _Queued(text, droppable)
         self._size += sys.getsizeof(text)
