@@ -53,8 +53,8 @@ class _Queued:
 class Outbox:
     """The queue to one socket.
 
-    A newer partial line, ack or figure takes the place of the one still waiting. When the queue is full, partial
-    lines go first; a client that does not even take the rest is cut off (`overflowed`).
+    A newer partial line, ack or figure of the same source takes the place of the one still waiting. When the queue is
+    full, partial lines go first; a client that does not even take the rest is cut off (`overflowed`).
     """
 
     def __init__(
@@ -166,4 +166,6 @@ def _key(message: ServerMessage) -> str | None:
     """What a newer message of the same key replaces; None where every one counts."""
     if isinstance(message, SegmentMessage):
         return f"segment {message.id}"
-    return message.type if isinstance(message, (Ack, StatsMessage)) else None
+    if isinstance(message, StatsMessage):
+        return f"stats {message.source_id}"
+    return message.type if isinstance(message, Ack) else None
