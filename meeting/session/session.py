@@ -289,8 +289,7 @@ class Session:
             silent = next((live for live in sources.received if live.never_spoke and live.same_client(start)), None)
             if silent is not None and sources.of_client(client) is None:
                 # Its client may have been cut off before it was told its token, and could never come back to it.
-                silent.reissue(event.token)
-                return self._recording.resume(silent, client, event.token)
+                return self._recording.start_again(silent, event)
             if self._recording.recovery is not None:
                 again = self._audience.disconnect(client, CloseCode.TRY_AGAIN_LATER, "try again")
                 return [*again, *self._leave(client, now)]

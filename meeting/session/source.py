@@ -93,7 +93,8 @@ class LiveSource:
 
     def same_client(self, start: Start) -> bool:
         """Whether a new `start` can be its client's, who may never have learnt its token."""
-        return start.audio == self.start.audio and start.source.name in ("", self.start.source.name)
+        # All that is heard, shown and stored of it: whoever differs in that would speak as somebody else.
+        return replace(start, hotwords=self.start.hotwords) == self.start
 
     def refusal(self, start: Start) -> ProtocolError | None:
         """Why a connection that sent this `start` may not go on with it; None when it may."""
@@ -135,8 +136,9 @@ class LiveSource:
         self.client = None
         self.resumption.client_left(now)
 
-    def reissue(self, token: str) -> None:
-        """Make it another client's, under a new token, before it has spoken: it has to be stored anew."""
+    def reissue(self, start: Start, token: str) -> None:
+        """Make it its client's again, under a new token, before it has spoken: it has to be stored anew."""
+        self.start = start
         self.resumption.issue(token)
         self.stored = False
 
