@@ -53,8 +53,8 @@ class _Queued:
 class Outbox:
     """The queue to one socket.
 
-    A newer partial line, ack or figure takes the place of the one still waiting. When the queue is full, partial
-    lines go first; a client that does not even take the rest is cut off (`overflowed`).
+    A newer partial line, ack or figure of the same source takes the place of the one still waiting. When the queue is
+    full, partial lines go first; a client that does not even take the rest is cut off (`overflowed`).
     """
 
     def __init__(
@@ -90,7 +90,8 @@ class Outbox:
             self._take(key)
         self._queued_ever += 1
         final = isinstance(message, SegmentMessage) and message.final
-        droppable = isinstance(message, SegmentMessage) and not message.final
+        # That a line is withdrawn counts whether it was final or not: nothing comes after it.
+        droppable = isinstance(message, SegmentMessage) and not message.final and message.text != ""
         # A final line takes the place of its partial one, and no later message takes the place of a final line.
         self._queue[f"#{self._queued_ever}" if final or key is None else key] = _Queued(text, droppable)
         self._size += sys.getsizeof(text)
@@ -165,4 +166,6 @@ def _key(message: ServerMessage) -> str | None:
     """What a newer message of the same key replaces; None where every one counts."""
     if isinstance(message, SegmentMessage):
         return f"segment {message.id}"
-    return message.type if isinstance(message, (Ack, StatsMessage)) else None
+    if isinstance(message, StatsMessage):
+        return f"stats {message.source_id}"
+    return message.type if isinstance(message, Ack) else None

@@ -242,7 +242,7 @@ class Room:
             return event
         self._flow.output_taken()
         if isinstance(event, StartReceived):
-            return replace(event, refusal=self._refusal(self.session.state is State.LIVE))
+            return replace(event, refusal=self._refusal(self.session.busy))
         if isinstance(event, FrameAppended):
             self._saver.frame_appended()
             self._latency.frame_appended(event.source_id, event.seq, event.samples)

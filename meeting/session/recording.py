@@ -27,6 +27,7 @@ from meeting.session.events import (
     SaveSource,
     Send,
     SendSnapshot,
+    StartReceived,
 )
 from meeting.session.live_sources import LiveSources
 from meeting.session.meeting_state import MeetingState
@@ -115,6 +116,13 @@ class Recording:
         self.sources.add(live)
         return [live.open_effect(self._content.hotwords)]
 
+    def start_again(self, live: LiveSource, event: StartReceived) -> list[Effect]:
+        """Let a client that never learnt its token go on with its source under a new one."""
+        others = event.start.hotwords != live.start.hotwords
+        live.reissue(event.start, event.token)
+        effects: list[Effect] = [live.expect_effect(self._content.hotwords)] if others else []
+        return [*effects, *self.resume(live, event.client, event.token)]
+
     def restore(self, lives: list[LiveSource], restored: Restored) -> list[Effect]:
         """Go on with the sources and the meeting that an earlier process left."""
         meeting = restored.record.meeting
@@ -150,6 +158,8 @@ class Recording:
     def client_left(self, live: LiveSource, now: float) -> list[Effect]:
         """A source's connection is gone: its client is waited for, unless it could not come back."""
         live.detach(now)
+        if live.ended:
+            return []
         if not live.opened and not live.next_seq and self.recovery is None:
             # It never learnt its token, and sent nothing.
             return self.drop(live)

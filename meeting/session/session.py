@@ -174,6 +174,9 @@ class Session:
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What must be done about an event, in this order; `now` is in seconds on any steady clock."""
+        return _too_late(self, event) if self.unfinished else self._handle(event, now)
+
+    def _handle(self, event: Event, now: float) -> list[Effect]:
         match event:
             case FrameReceived(client, frame):  # first, as the most frequent one
                 return self._take(client, frame, now)
@@ -286,8 +289,7 @@ class Session:
             silent = next((live for live in sources.received if live.never_spoke and live.same_client(start)), None)
             if silent is not None and sources.of_client(client) is None:
                 # Its client may have been cut off before it was told its token, and could never come back to it.
-                silent.reissue(event.token)
-                return self._recording.resume(silent, client, event.token)
+                return self._recording.start_again(silent, event)
             if self._recording.recovery is not None:
                 again = self._audience.disconnect(client, CloseCode.TRY_AGAIN_LATER, "try again")
                 return [*again, *self._leave(client, now)]
@@ -322,6 +324,18 @@ class Session:
             return self._reject(client, error, now)
 
 
+def _too_late(session: Session, event: Event) -> list[Effect]:
+    """What is still done once the meeting is left to a later session: its sources have no workers any more."""
+    match event:
+        case ClientJoined(client):
+            return [Disconnect(client, CloseCode.TRY_AGAIN_LATER, "try again later")]
+        case EndRequested(ticket) | EditRequested(ticket) | MuteRequested(ticket) | RemoveRequested(ticket):
+            return [Answer(ticket, None)]
+        case CloseRequested(discard=True):
+            session.discarded = True
+    return []
+
+
 def _start_problem(recording: Recording, event: StartReceived, most_sources: int) -> ProtocolError | None:
     """Why a client may not start a source, or go on with one that is there; None when it may."""
     sources, resume = recording.sources, event.start.resume
@@ -329,7 +343,7 @@ def _start_problem(recording: Recording, event: StartReceived, most_sources: int
         return ProtocolError("this connection has already started a source")
     if resume is not None:
         live = sources.get(resume.source_id)
-        return no_such_source() if live is None else live.resumption.refusal(event.start)
+        return no_such_source() if live is None else live.refusal(event.start)
     if recording.state.closing:
         state = recording.state.now.value
         return ProtocolError(f"a source can start in a meeting that is open or live, not in one that is {state}")

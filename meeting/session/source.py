@@ -67,6 +67,8 @@ class LiveSource:
     """Whether no audio of it is taken any more"""
     ended: bool = False
     """Whether its last output has come"""
+    lost: bool = False
+    """Whether what an earlier process received of it cannot be heard again: nobody can go on with it"""
     samples: int = 0
     """Length of its audio so far"""
     level: float | None = None
@@ -91,7 +93,15 @@ class LiveSource:
 
     def same_client(self, start: Start) -> bool:
         """Whether a new `start` can be its client's, who may never have learnt its token."""
-        return start.audio == self.start.audio and start.source.name in ("", self.start.source.name)
+        # All that is heard, shown and stored of it: whoever differs in that would speak as somebody else.
+        return replace(start, hotwords=self.start.hotwords) == self.start
+
+    def refusal(self, start: Start) -> ProtocolError | None:
+        """Why a connection that sent this `start` may not go on with it; None when it may."""
+        problem = self.resumption.refusal(start)
+        if problem is None and self.lost:
+            return ProtocolError("what was received of this source cannot be heard again", ErrorCode.LOST)
+        return problem
 
     @property
     def resume(self) -> Resume:
@@ -126,8 +136,9 @@ class LiveSource:
         self.client = None
         self.resumption.client_left(now)
 
-    def reissue(self, token: str) -> None:
-        """Make it another client's, under a new token, before it has spoken: it has to be stored anew."""
+    def reissue(self, start: Start, token: str) -> None:
+        """Make it its client's again, under a new token, before it has spoken: it has to be stored anew."""
+        self.start = start
         self.resumption.issue(token)
         self.stored = False
 
@@ -183,6 +194,11 @@ class LiveSource:
         """Its last output has come, about so many samples."""
         self.finishing, self.ended, self.samples = True, True, samples
         self.source = replace(self.source, samples=samples)
+
+    def mark_lost(self) -> None:
+        """What an earlier process received of it cannot be heard again: it has ended, as far as it was stored."""
+        self.mark_ended(self.samples)
+        self.lost = True
 
     def mark_stored(self, now: float) -> None:
         """A later process would find it: from now on what is acknowledged stays."""

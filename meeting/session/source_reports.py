@@ -175,8 +175,8 @@ class SourceReports:
             broadcast = Broadcast(ErrorMessage(code, message, False))
             return [Log(f"not rebuilt yet: {code}"), broadcast, *recording.leave_unfinished()]
         recovery.source_lost(live.source.id)
-        live.mark_ended(live.samples)
+        live.mark_lost()
         effects: list[Effect] = [Log(f"cannot be rebuilt: {code}"), AbandonSource(live.source.id)]
-        if live.client is not None:
+        if live.client is not None:  # which may read on
             effects.append(Send(live.client, ErrorMessage(code, message, False)))
-        return [*effects, *self._rebuilt(recovery, now)]
+        return [*effects, Broadcast(live.message()), *self._rebuilt(recovery, now)]

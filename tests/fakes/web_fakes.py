@@ -87,8 +87,8 @@ class FakeSource:
     muted: bool = False
     stored: int = 0
     """Frames that are "on disk": the next number expected"""
-    forgotten: bool = False
-    """Whether nobody may come back to it any more"""
+    refusal: tuple[str, int] | None = None
+    """Error code and close code for who comes back to it, where nobody may"""
 
     def message(self) -> dict[str, Any]:
         """What everybody is told of it."""
@@ -263,10 +263,11 @@ class FakeServer:
             await connection.socket.close(4429)
             return
         source = self._resumed(connection.start)
-        if source.forgotten:
-            error = {"type": "error", "code": "unauthorized", "message": "there is no such source", "fatal": True}
+        if source.refusal is not None:
+            code, close = source.refusal
+            error = {"type": "error", "code": code, "message": "nobody can go on with it", "fatal": True}
             await connection.socket.send_text(json.dumps(error))
-            await connection.socket.close(4401)
+            await connection.socket.close(close)
             return
         connection.source = source
         source.state = "live"

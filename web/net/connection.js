@@ -256,7 +256,7 @@ export class Connection {
    */
   #passes(code, error) {
     // It asked for a source that is over, as the snapshot has told; a reader may come all the same.
-    if (this.#asked && !this.source && code === 4401) return true
+    if (this.#asked && !this.source && (code === 4401 || error?.code === 'lost')) return true
     return Boolean(this.source?.resume) && (code === 1011 || code === 4429 || error?.code === 'too_many')
   }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from meeting.core.messages import Ack, Ended, SegmentMessage, ServerMessage, StatsMessage, encode
 from meeting.delivery.outbox import Closing, Outbox
@@ -53,6 +54,16 @@ def test_a_final_line_replaces_the_partial_one_and_stays() -> None:
 def test_only_the_newest_ack_and_figures_wait() -> None:
     told = [Ack(1, 0.1), StatsMessage(0, 0, 0, 0, 0, "none"), Ack(2, 0.2), StatsMessage(1, 1, 1, 1, 1, "none")]
     assert drain(9, *told) == texts(Ack(2, 0.2), StatsMessage(1, 1, 1, 1, 1, "none"))
+
+
+def test_figures_of_one_source_do_not_replace_those_of_another() -> None:
+    ann, bob = (StatsMessage(0, 0, 0, 0, 0, "none", source_id=name) for name in ("ann", "bob"))
+    assert drain(9, ann, bob, replace(ann, level=-20.0)) == texts(bob, replace(ann, level=-20.0))
+
+
+def test_that_a_partial_line_is_withdrawn_is_told_also_when_the_queue_is_full() -> None:
+    finals, withdrawn = [line(f"s{i}", 1, True) for i in range(2)], replace(line("p", 2), text="")
+    assert drain(3, withdrawn, finals[0], line("q"), finals[1]) == texts(withdrawn, *finals)
 
 
 def test_partial_lines_go_first_when_the_queue_is_full() -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -19,7 +20,7 @@ from meeting.config.settings import Limits, Models
 from meeting.core.editing.changes import SegmentChange
 from meeting.core.editing.respelling import respell
 from meeting.core.errors import Conflict
-from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage
+from meeting.core.messages import AudioFrame, AudioInfo, SegmentMessage, ServerMessage, SourceInfo
 from meeting.core.records import Meeting, Source, State
 from meeting.live.retention import delete_meeting
 from meeting.live.room import Room
@@ -201,6 +202,17 @@ def test_no_more_meetings_go_live_than_allowed_even_at_once(tmp_path: Path) -> N
         await asyncio.wait_for(hosts[1].done.wait(), 20)
         assert hosts[1].closed == (4429, "too_many")
         assert rooms.refusal() is not None
+
+    among(tmp_path, body, Limits(meetings=1))
+
+
+def test_two_who_start_at_once_in_a_new_meeting_take_one_place_between_them(tmp_path: Path) -> None:
+    async def body(rooms: Rooms) -> None:
+        room, clients = await entered(rooms, A), [FakeClient(), FakeClient()]
+        for client, name in zip(clients, ("Ann", "Bob"), strict=True):
+            room.start_source(room.join(client), replace(START, source=SourceInfo(name, "room")))
+        for client in clients:
+            await client.until("session")
 
     among(tmp_path, body, Limits(meetings=1))
 

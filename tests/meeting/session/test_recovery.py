@@ -20,6 +20,7 @@ from meeting.core.messages import (
     ResumeInfo,
     SegmentMessage,
     SessionMessage,
+    SourceInfo,
     Start,
 )
 from meeting.core.records import (
@@ -165,7 +166,8 @@ def test_what_was_rebuilt_is_stored_and_then_told_as_a_whole() -> None:
 
 
 def test_who_starts_anew_comes_back_once_it_is_known_whether_the_source_had_spoken() -> None:
-    session, anew = restored(), StartReceived(HOST, Start(1, AudioInfo()), "new", "other")
+    start = Start(1, AudioInfo(), SourceInfo("Ann", "room"))
+    session, anew = restored(), StartReceived(HOST, start, "new", "other")
     session.handle(ClientJoined(HOST), 1000.0)
     assert session.handle(anew, 1000.0) == [Disconnect(HOST, 1013, "try again")]
     session.handle(SourceReopened("src", 0), 1001.0)

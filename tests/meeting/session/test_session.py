@@ -29,8 +29,10 @@ from meeting.session.events import (
     FrameAppended,
     FrameReceived,
     HotwordsChanged,
+    MuteRequested,
     OpenSource,
     OutputReceived,
+    RemoveRequested,
     SaveState,
     Send,
     SendSnapshot,
@@ -45,11 +47,13 @@ from meeting.session.events import (
 )
 from meeting.session.session import Session
 from tests.meeting.session.sessions import (
+    BOB,
     HOST,
     LIMITS,
     MODELS,
     OPENED,
     OTHER,
+    SECOND,
     START,
     VIEWER,
     disconnects,
@@ -284,3 +288,41 @@ def test_a_start_of_a_client_that_has_gone_meanwhile_takes_nothing() -> None:
 def test_who_comes_while_a_meeting_is_deleted_is_told_so_and_nothing_of_it() -> None:
     session = new_session(ClientJoined(HOST), started(), OPENED, CloseRequested(4404, "deleted", discard=True))
     assert session.handle(ClientJoined(VIEWER), 1.0) == [Disconnect(VIEWER, 4404, "deleted")]
+
+
+def left_unfinished() -> Session:
+    """A meeting of two sources, one of them not ready yet, whose models could not be loaded."""
+    waiting = replace(OPENED, models=None)
+    session = new_session(ClientJoined(HOST), started(), waiting, ClientJoined(OTHER, Role.SPEAK), SECOND)
+    session.handle(SourceFailed("src1", "models", "there are none"), 1.0)
+    assert session.unfinished
+    return session
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        FrameReceived(OTHER, frame(0)),
+        StopReceived(OTHER),
+        ClientLeft(OTHER),
+        started(OTHER, BOB),
+        SourceOpened("src2", MODELS, "m1.src2.flac"),
+        SourceFailed("src2", "models", "there are none"),
+        SourceFinished("src1", 9, complete=False),
+        HotwordsChanged(("Ada",)),
+        CloseRequested(1001, "stop"),
+        CloseRequested(4404, "deleted", discard=True),
+    ],
+)
+def test_what_comes_behind_a_meeting_that_is_left_unfinished_asks_nothing_of_its_sources(event: Event) -> None:
+    session = left_unfinished()
+    assert session.handle(event, 2.0) == []
+    assert session.discarded is (event == CloseRequested(4404, "deleted", discard=True))
+
+
+def test_who_asks_for_something_in_a_meeting_that_is_left_unfinished_learns_that_it_is_over_here() -> None:
+    session, change = left_unfinished(), SegmentChange("s1", 1, True)
+    requests = (EndRequested(7), EditRequested(7, change), MuteRequested(7, "src1", True), RemoveRequested(7, "src1"))
+    for event in requests:
+        assert session.handle(event, 2.0) == [Answer(7, None)]
+    assert disconnects(session.handle(ClientJoined(VIEWER), 2.0)) == [(VIEWER, 1013)]

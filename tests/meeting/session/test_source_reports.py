@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meeting.core.access import Role
+from meeting.core.access import Role, digest
 from meeting.core.errors import ErrorCode
 from meeting.core.ids import new_id
 from meeting.core.messages import Ack, Ended, ResumeInfo, SourceMessage
@@ -251,7 +251,9 @@ def restored(*sources: Source, heard: int = 2, state: State = State.LIVE) -> tup
         (),
     )
     session = StoringSession("m", "Monday", LIMITS)
-    known = tuple(RestoredSource(source, Resume(source.id, "digest"), 500.0, 1600) for source in sources[:heard])
+    known = tuple(
+        RestoredSource(source, Resume(source.id, digest("secret")), 500.0, 1600) for source in sources[:heard]
+    )
     effects = session.handle(MeetingRestored(Restored(record, known, None, Edits())), 0.0)
     return session, only(effects, OpenSource)
 
@@ -297,6 +299,37 @@ def test_a_source_that_cannot_be_replayed_keeps_its_lines_and_the_others_go_on()
     (saved,) = only(session.handle(recovered("src1"), 2.0), SaveTranscript)
     assert [one.text for one in saved.segments] == ["stored"]
     assert (session.state, len(session.sources.current)) == (State.LIVE, 1)
+
+
+def attached_to_lost() -> Session:
+    """A meeting whose second source cannot be heard again, while its client waits for that."""
+    session, _ = restored(ANN, BEN)
+    session.handle(SourceReopened("src1", 3), 1.0)
+    session.handle(ClientJoined(OTHER, Role.SPEAK), 1.0)
+    session.handle(resumed(OTHER, source_id="src2"), 1.0)
+    effects = session.handle(SourceFailed("src2", "lost", "gone"), 1.0)
+    assert errors(effects) == [("lost", False)]
+    assert only(effects, Broadcast)[-1].message == SourceMessage.of(BEN, "ended")
+    session.handle(recovered("src1"), 2.0)
+    return session
+
+
+def test_the_client_of_a_source_that_cannot_be_replayed_reads_on_and_leaves_without_a_trace() -> None:
+    session = attached_to_lost()
+    assert session.handle(FrameReceived(OTHER, frame(0)), 3.0) == []
+    assert session.handle(ClientLeft(OTHER), 3.0) == []
+    assert (session.state, len(session.sources.current)) == (State.LIVE, 1)
+
+
+def test_who_comes_back_to_a_source_that_cannot_be_replayed_is_told_so_and_nobody_else() -> None:
+    session = attached_to_lost()
+    session.handle(ClientJoined(HOST, Role.SPEAK), 3.0)
+    session.handle(ClientJoined(VIEWER, Role.SPEAK), 3.0)
+    guessed = session.handle(resumed(VIEWER, "guess", "src2"), 3.0)
+    assert (errors(guessed), disconnects(guessed)) == ([("unauthorized", True)], [(VIEWER, 4401)])
+    effects = session.handle(resumed(HOST, source_id="src2"), 3.0)
+    assert (errors(effects), disconnects(effects)) == ([("lost", True)], [(HOST, 4400)])
+    assert session.handle(ClientLeft(HOST), 4.0) == []
 
 
 def test_a_further_source_waits_until_the_meeting_is_rebuilt() -> None:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.browser
 
 Until = Callable[[Callable[[], object]], Any]
 END = ("POST", "/api/meetings/m1/end", None)
+FORGOTTEN = ("unauthorized", 4401)
 
 
 @pytest.fixture
@@ -195,7 +196,7 @@ def test_a_connection_that_is_lost_after_the_stop_leaves_a_reader(server: FakeSe
     server.ending = False
     page.get_by_test_id("stop").click()
     expect(page.get_by_test_id("connection")).to_have_text("Finishing the last words…")
-    server.sources[1].state, server.sources[1].forgotten = "ended", True
+    server.sources[1].state, server.sources[1].refusal = "ended", FORGOTTEN
     server.cut()
     expect(page.get_by_role("button", name="Share my microphone")).to_be_visible()
     expect(page.get_by_test_id("notices")).to_be_empty()
@@ -205,12 +206,13 @@ def test_a_connection_that_is_lost_after_the_stop_leaves_a_reader(server: FakeSe
 
 
 @pytest.mark.slow
-def test_who_was_away_for_too_long_reads_along_and_may_share_again(
-    server: FakeServer, page: Page, until: Until
+@pytest.mark.parametrize("refusal", [FORGOTTEN, ("lost", 4400)])
+def test_who_was_away_for_too_long_or_is_not_found_on_disk_reads_along_and_may_share_again(
+    server: FakeServer, page: Page, until: Until, refusal: tuple[str, int]
 ) -> None:
     join(page)
     until(lambda: server.stored > 3)
-    server.sources[1].state, server.sources[1].forgotten = "ended", True
+    server.sources[1].state, server.sources[1].refusal = "ended", refusal
     server.cut()
     expect(page.get_by_test_id("notices")).to_contain_text("Your microphone is not heard any more")
     expect(page.get_by_role("button", name="Share my microphone")).to_be_visible()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from meeting.core.access import digest
 from meeting.core.continuity.resumption import GRACE, Resumption
-from meeting.core.messages import AudioInfo, ErrorMessage, ResumeInfo, SessionMessage, SourceMessage, Start
+from meeting.core.messages import AudioInfo, ErrorMessage, ResumeInfo, SessionMessage, SourceInfo, SourceMessage, Start
 from meeting.core.records import Resume, State
 from meeting.session.events import (
     AbandonSource,
@@ -19,8 +20,10 @@ from meeting.session.events import (
     ConfirmStored,
     EndRequested,
     Event,
+    ExpectHotwords,
     FinishSource,
     FrameReceived,
+    HotwordsChanged,
     OpenSource,
     SaveResume,
     Send,
@@ -254,6 +257,33 @@ def test_the_place_of_a_source_that_never_spoke_goes_to_a_new_one_but_not_to_a_f
     assert isinstance(told.message, SessionMessage)
     forged = silent().handle(resumed(OTHER, token="guess"), 1.0)
     assert [effect.message.code for effect in forged if isinstance(effect, Send)] == ["unauthorized"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"source": SourceInfo("", "room")},
+        {"source": SourceInfo("Bob", "room")},
+        {"source": SourceInfo("Ann", "solo")},
+        {"language": "de"},
+        {"translate": True},
+        {"audio": AudioInfo(sample_rate=48_000)},
+    ],
+)
+def test_the_place_of_a_source_that_never_spoke_is_not_anothers(differs: dict[str, Any]) -> None:
+    session, start = silent(), replace(START, **differs)
+    (opened,) = session.handle(StartReceived(OTHER, start, "src2", "other"), 1.0)
+    assert isinstance(opened, OpenSource)
+    live = session.sources.of_client(OTHER)
+    assert live is not None
+    assert (live.source.id, live.source.name, live.source.kind) == ("src2", start.source.name, start.source.kind)
+
+
+def test_who_gets_its_source_back_before_it_has_spoken_is_heard_with_the_terms_that_it_brings_now() -> None:
+    session = silent(HotwordsChanged(("Ada",)))
+    effects = session.handle(started(OTHER, replace(START, hotwords=("Grace",))), 1.0)
+    assert only(effects, ExpectHotwords) == [ExpectHotwords("src1", ("Grace", "Ada"))]
+    assert [saved.resume.hotwords for saved in only(effects, SaveResume)] == [("Grace",)]
 
 
 def test_the_place_of_a_source_that_never_spoke_is_gone_once_the_meeting_ends() -> None:
