@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from meeting.client.audio import paced
 from meeting.client.client import Client
+from meeting.client.errors import RequestRefused
 from meeting.client.events import Disconnected
 from meeting.client.members import Source
 from meeting.client.protocols import bytes_per_second
@@ -86,6 +87,8 @@ class _Player:
             await asyncio.wait([sending])
         if not sending.cancelled():
             sending.result()
+        if source.ended_early:
+            raise RequestRefused("the meeting was ended by somebody else: not all was sent")
 
     async def _counted(self, pieces: AsyncIterator[bytes], bar: tqdm[Any]) -> AsyncIterator[bytes]:
         self._began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipelines.errors import AudioError
 from pipelines.types import SpeakerCount
 from tests.fakes.access_fakes import TOKEN, locked
 from tests.fakes.server_fakes import FakeBackend, Serving, config, serving
+from tests.meeting.client.sockets import ending_early, scripted
 from tests.meeting.recordings.test_replay import recording, run
 
 
@@ -94,3 +96,12 @@ def test_a_damaged_recording_and_an_absent_server_are_told(tmp_path: Path) -> No
         replay_to_server(ReplayOptions(tmp_path / "none.wav"), "127.0.0.1:1")
     with pytest.raises(ServerUnreachable):
         replay_to_server(ReplayOptions(recording(tmp_path)), "127.0.0.1:1")
+
+
+def test_a_meeting_that_somebody_ends_before_all_has_arrived_is_an_error(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with scripted(ending_early) as url:
+            await asyncio.to_thread(replay_to_server, ReplayOptions(recording(tmp_path)), f"{url}/m/monday")
+
+    with pytest.raises(RequestRefused, match="not all was sent"):
+        asyncio.run(play())
