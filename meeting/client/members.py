@@ -99,7 +99,7 @@ class Source(_Member):
 
     @property
     def ended_early(self) -> bool:
-        """Whether somebody else ended the meeting, before this source had said that it had sent all."""
+        """Whether somebody else ended the meeting, before all audio of this source had arrived there."""
         return self._protocol.ended_early
 
     async def send(self, audio: bytes) -> None:

@@ -131,7 +131,7 @@ class SourceProtocol:
         self._sent_bytes = 0
         self._received = 0.0
         self.ended_early = False
-        """Whether the meeting was ended by somebody else, before all was sent"""
+        """Whether the meeting was ended by somebody else, before all that there is had arrived there"""
 
     @property
     def session(self) -> SessionMessage | None:
@@ -214,7 +214,9 @@ class SourceProtocol:
         self.over = True
         if self._session is None:
             raise RequestRefused("the meeting is over: a source starts in one that is open")
-        self.ended_early = not self._stopping
+        # Whoever has given all has not sent all, and what is sent may still wait where nobody reads it any more. A
+        # server confirms all frames that it has taken before it says that it has ended.
+        self.ended_early = not self._stopping or not self._all_received()
         if self._refusal is not None:
             raise error_for_close(BREAKING_CLOSE_CODE, self._refusal.code.value, self._refusal.message)
         # Where it ended while this source was there, somebody has ended it, and all that came was kept.

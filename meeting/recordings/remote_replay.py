@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from meeting.client.audio import paced
 from meeting.client.client import Client
+from meeting.client.errors import RequestRefused
 from meeting.client.events import Disconnected
 from meeting.client.members import Source
 from meeting.client.protocols import bytes_per_second
@@ -22,6 +23,7 @@ from meeting.core.messages import JsonObject, SessionMessage, StatsMessage, as_d
 from meeting.recordings import pcm
 from meeting.recordings.replay import ReplayOptions, ReplaySummary, events_file, progress
 from meeting.storage.files.exports import REPLAY_FORMATS, write_export
+from pipelines.errors import SettingsError
 from pipelines.types import SAMPLE_RATE, ModelInfo, Samples, seconds
 
 BYTES_PER_SECOND = bytes_per_second(pcm.AUDIO) or 1
@@ -31,10 +33,14 @@ def replay_to_server(
     options: ReplayOptions, server: str, token: str | None = None, language: str | None = None
 ) -> ReplaySummary:
     """Play a recording to a running server, and write what was asked for; returns the summary. Raises MeetingError."""
-    size = options.frame_samples
+    client, size = Client(server, token), options.frame_samples
+    if client.address.meeting_id is not None:
+        for flag, value in (("--title", options.title), ("--speakers", options.speakers)):
+            if value is not None:
+                raise SettingsError(f"{flag} is for a new meeting: the link leads into one that has its own")
     audio = pcm.open_recording(options.recording)
     with events_file(options.events) as file:
-        return asyncio.run(_Player(options, Client(server, token), file).run(audio, size, language))
+        return asyncio.run(_Player(options, client, file).run(audio, size, language))
 
 
 class _Player:
@@ -86,6 +92,8 @@ class _Player:
             await asyncio.wait([sending])
         if not sending.cancelled():
             sending.result()
+        if source.ended_early:
+            raise RequestRefused("the meeting was ended by somebody else: not all was sent")
 
     async def _counted(self, pieces: AsyncIterator[bytes], bar: tqdm[Any]) -> AsyncIterator[bytes]:
         self._began = time.monotonic()

@@ -46,6 +46,16 @@ async def say(socket: ServerConnection, *messages: dict[str, Any]) -> None:
         await socket.send(json.dumps(message))
 
 
+async def ending_early(socket: ServerConnection) -> None:
+    """Take the first frame of a source, and end the meeting once all have been sent."""
+    await say(socket, SNAPSHOT)
+    await socket.recv()
+    await say(socket, session())
+    while isinstance(await socket.recv(), bytes):
+        pass
+    await say(socket, {"type": "ack", "seq": 0, "audio": 0.1}, {"type": "ended", "segments": 0})
+
+
 @asynccontextmanager
 async def scripted(
     *handlers: Handler, respond: Callable[[Request], Response | None] | None = None

@@ -28,6 +28,7 @@ from meeting.client import (
 from tests.conftest import ROOT
 from tests.fakes.access_fakes import TOKEN, locked
 from tests.fakes.server_fakes import NO_AUDIO, config, serving, tone
+from tests.meeting.client.sockets import ending_early, scripted
 
 
 def recorded(seconds: float) -> bytes:
@@ -214,3 +215,12 @@ def test_the_last_event_is_the_end(tmp_path: Path) -> None:
 
     with serving(config(tmp_path)) as served:
         assert asyncio.run(run(served.port)) == Ended(1)
+
+
+def test_a_recording_that_was_given_but_did_not_arrive_before_somebody_ended_the_meeting_is_an_error() -> None:
+    async def run() -> None:
+        async with scripted(ending_early) as url:
+            await lines(Client(f"{url}/m/monday"), recorded(30.0))
+
+    with pytest.raises(RequestRefused, match="not all was sent"):
+        asyncio.run(run())

@@ -197,6 +197,7 @@ def test_the_end_is_the_end() -> None:
     made.append(SECOND)
     made.stop()
     sent(made)
+    made.take(Ack(0, 1.0))
     made.take(Ended(1))
     assert made.over
     assert not made.ended_early
@@ -206,6 +207,21 @@ def test_somebody_else_may_end_the_meeting() -> None:
     made = source()
     made.append(SECOND)
     sent(made)
+    made.take(Ended(1))
+    assert made.over
+    assert made.ended_early
+
+
+@pytest.mark.parametrize("frames_sent", [0, 1, 2])
+def test_who_has_given_all_is_told_of_an_end_before_all_of_it_had_arrived(frames_sent: int) -> None:
+    made = source()
+    for _ in range(2):
+        made.append(SECOND)
+    made.stop()
+    for _ in range(frames_sent):
+        made.next_to_send()
+    if frames_sent:
+        made.take(Ack(0, 1.0))
     made.take(Ended(1))
     assert made.over
     assert made.ended_early

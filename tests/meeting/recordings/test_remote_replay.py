@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 from meeting.client import RequestRefused, ServerUnreachable, TokenRefused
 from meeting.recordings.remote_replay import replay_to_server
 from meeting.recordings.replay import ReplayOptions
-from pipelines.errors import AudioError
+from pipelines.errors import AudioError, SettingsError
 from pipelines.types import SpeakerCount
 from tests.fakes.access_fakes import TOKEN, locked
 from tests.fakes.server_fakes import FakeBackend, Serving, config, serving
+from tests.meeting.client.sockets import ending_early, scripted
 from tests.meeting.recordings.test_replay import recording, run
 
 
@@ -94,3 +96,21 @@ def test_a_damaged_recording_and_an_absent_server_are_told(tmp_path: Path) -> No
         replay_to_server(ReplayOptions(tmp_path / "none.wav"), "127.0.0.1:1")
     with pytest.raises(ServerUnreachable):
         replay_to_server(ReplayOptions(recording(tmp_path)), "127.0.0.1:1")
+
+
+def test_a_meeting_that_somebody_ends_before_all_has_arrived_is_an_error(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with scripted(ending_early) as url:
+            await asyncio.to_thread(replay_to_server, ReplayOptions(recording(tmp_path)), f"{url}/m/monday")
+
+    with pytest.raises(RequestRefused, match="not all was sent"):
+        asyncio.run(play())
+
+
+@pytest.mark.parametrize("asked", [{"title": "My talk"}, {"speakers": SpeakerCount.parse("2-5")}])
+def test_what_only_a_new_meeting_can_have_is_refused_with_a_link_into_one(
+    tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    (flag,) = asked
+    with pytest.raises(SettingsError, match=f"--{flag} is for a new meeting"):
+        replay_to_server(ReplayOptions(recording(tmp_path), **asked), "http://127.0.0.1:1/m/monday")
