@@ -797,6 +797,29 @@ def test_the_page_fits_a_narrow_phone(server: FakeServer, page: Page, path: str)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["Dr. Maximiliane Freifrau von und zu Guttenberg-Hohenlohe-Langenburg", "A" * 120])
+def test_long_names_of_voices_fit_a_narrow_phone_in_lists_and_dialogs(
+    server: FakeServer, page: Page, name: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    server.meetings = [meeting("a1", "Alpha", speakers=[name, "Ann"])]
+    server.snapshot = {"state": "ended", "speakers": [speaker("spk1", 0, name)]}
+    server.snapshot["segments"] = [segment(1, 0.0, 1.0, "Hello", "spk1")]
+    page.goto(server.url)
+    expect(page.locator(".person").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.goto(f"{server.url}/m/m1")
+    share = page.locator(".talk-share")
+    expect(share).to_have_text("100%")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert share.evaluate("it => it.offsetHeight < 2 * parseFloat(getComputedStyle(it).fontSize)"), "one line"
+    page.get_by_test_id("edit-speaker").click()
+    dialog = page.get_by_test_id("speaker-dialog")
+    expect(dialog).to_be_visible()
+    assert dialog.evaluate("dialog => dialog.scrollWidth - dialog.clientWidth") == 0
+
+
+@pytest.mark.slow
 def test_a_long_meeting_is_patched_not_drawn_again(server: FakeServer, page: Page) -> None:
     watch(server, page, *(segment(i, i * 9.0, i * 9.0 + 4, "Some words.", f"spk{i % 3}") for i in range(3000)))
     expect(page.locator("[data-turn]")).to_have_count(3000)

@@ -47,3 +47,21 @@ def test_a_wrong_number_is_told_before_anything_is_made_and_the_field_is_found(s
     page.get_by_test_id("new-meeting").click()
     page.wait_for_url("**/m/m1")
     assert server.requests == [("POST", "/api/meetings", {"speakers": "4"})]
+
+
+@pytest.mark.slow
+def test_what_a_button_does_not_use_may_be_wrong(server: FakeServer, page: Page) -> None:
+    page.goto(server.url)
+    page.get_by_test_id("options").click()
+    page.get_by_label("Only me").check()
+    empty = {"name": "Empty.wav", "mimeType": "audio/wav", "buffer": b""}
+    page.get_by_test_id("recording-file").set_input_files(empty)
+    expect(page.locator(".job")).to_contain_text("Empty.wav")
+    page.get_by_test_id("new-meeting").click()
+    expect(page.get_by_role("alert")).to_contain_text("Write your name")
+    page.get_by_label("When was the recording made?").fill("2190-01-01T10:00")
+    page.get_by_test_id("recording-file").set_input_files(empty)
+    expect(page.get_by_role("alert")).to_contain_text("It cannot be later than now.")
+    expect(page.locator(".job")).to_have_count(1)
+    page.get_by_test_id("sample-meeting").click()
+    page.wait_for_url("**/m/m1")

@@ -139,7 +139,7 @@ export class HomePage {
    * @param {import('../view/home/meeting-options.js').MeetingOptions} options
    */
   #transcribe(files, options) {
-    const notice = options.check()
+    const notice = options.check('file')
     this.#store.set({ notice })
     const { asked, recorded } = options
     if (!notice) this.#jobs.send(files, { asked, recorded })
@@ -161,7 +161,7 @@ export class HomePage {
    * @param {string} [title]
    */
   async #begin(opening, open, options, title) {
-    const problem = options.check()
+    const problem = options.check(opening)
     if (problem) {
       this.#store.set({ notice: problem })
       return

@@ -49,7 +49,7 @@ export const ENGLISH = {
   'edit.done.join': 'Lines joined.',
   'edit.done.given': { one: 'Line given to another voice.', other: '{count} lines given to another voice.' },
   'edit.undone': 'Taken back.',
-  'edit.undo.refused': 'That cannot be taken back any more: {why}.',
+  'edit.undo.refused': 'That cannot be taken back any more: something has been changed since.',
   'edit.undo.failed': 'Not taken back. {why}',
   'server.unreachable': 'The server does not answer. Check that it is running, then try again.',
   'server.failed': 'The server answered with status {status}.',

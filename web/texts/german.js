@@ -50,7 +50,7 @@ export const GERMAN = {
     other: '{count} Zeilen einer anderen Stimme gegeben.',
   },
   'edit.undone': 'Zurückgenommen.',
-  'edit.undo.refused': 'Das lässt sich nicht mehr zurücknehmen: {why}.',
+  'edit.undo.refused': 'Das lässt sich nicht mehr zurücknehmen: Seither wurde etwas geändert.',
   'edit.undo.failed': 'Nicht zurückgenommen. {why}',
   'server.unreachable': 'Der Server antwortet nicht. Prüfen Sie, ob er läuft, und versuchen Sie es noch einmal.',
   'server.failed': 'Der Server hat mit dem Status {status} geantwortet.',

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from meeting.core.editing.edits import MAX_LINES
 from tests.web.conftest import Run
 
@@ -40,6 +42,19 @@ GIVE = """async ({ count, most, refused }) => {
 }"""
 
 
+REFUSED = """async ([language, status, error]) => {
+  globalThis.sessionStorage ??= { getItem: () => null }
+  globalThis.fetch = async () => new Response(JSON.stringify({ error }), { status })
+  const { choose, speak } = await load('texts/texts.js')
+  speak(choose([language]))
+  const { PageEditing } = await load('pages/meeting/page-editing.js')
+  const edits = { done: [{ changes: ['c1'], text: '' }], undone: [], said: '' }
+  const store = { state: { edits }, closed: false, update(change) { this.state = change(this.state) } }
+  await new PageEditing('m1', store, () => {}).undo()
+  return [store.state.edits.said, store.state.edits.done.length]
+}"""
+
+
 def given(javascript: Run, count: int, refused: int | None = None) -> Any:
     """Give so many lines to a new voice; the server refuses the request of that number."""
     return javascript(GIVE, {"count": count, "most": MAX_LINES, "refused": refused})
@@ -66,3 +81,19 @@ def test_where_the_server_refuses_the_first_lines_nothing_is_taken_back(javascri
     seen = given(javascript, 2, refused=1)
     assert seen["given"] == [[2, {"new_speaker": "Ann"}]]
     assert (seen["done"], seen["said"]) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "status", "said", "left"),
+    [
+        ("en", "outdated", 409, "That cannot be taken back any more: something has been changed since.", 0),
+        ("en", "not_found", 404, "That cannot be taken back any more: something has been changed since.", 0),
+        ("de", "outdated", 409, "Das lässt sich nicht mehr zurücknehmen: Seither wurde etwas geändert.", 0),
+        ("de", "live", 409, "Nicht zurückgenommen. Die Besprechung läuft noch.", 1),
+    ],
+)
+def test_a_change_that_others_have_gone_beyond_is_forgotten_and_another_refusal_may_pass(
+    javascript: Run, language: str, code: str, status: int, said: str, left: int
+) -> None:
+    error = {"code": code, "message": "this line has changed meanwhile: look at it again"}
+    assert javascript(REFUSED, [language, status, error]) == [said, left]

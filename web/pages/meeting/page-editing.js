@@ -12,6 +12,7 @@ import { t } from '../../texts/texts.js'
 /** @typedef {import('../../state/wire-messages.js').Segment} Segment */
 /** @typedef {import('../../state/wire-messages.js').ServerMessage} ServerMessage */
 
+const LOST = new Set(['not_found', 'outdated']) // codes of errors after which a change cannot be taken back any more
 const MOST_LINES = 500 // that the server gives to a voice at once
 
 export class PageEditing {
@@ -181,9 +182,9 @@ export class PageEditing {
    * @param {'done' | 'undone'} which
    * @param {ApiError} error
    */
-  #refused(which, { status, message }) {
-    const lost = status === 404 || status === 409
-    const said = t(lost ? 'edit.undo.refused' : 'edit.undo.failed', { why: message })
+  #refused(which, { code, message }) {
+    const lost = LOST.has(code)
+    const said = lost ? t('edit.undo.refused') : t('edit.undo.failed', { why: message })
     this.#history((history) => ({ ...(lost ? forgotten(history, which) : history), said }))
   }
 

@@ -87,23 +87,28 @@ export class MeetingOptions {
   }
 
   /**
-   * Looks at what was written, and leads to the field that is wrong.
+   * Looks at what was written and is of use, and leads to the field that is wrong.
    *
+   * @param {import('../../state/recording.js').SoundKind | 'file'} from where the meeting's sound comes from
    * @returns {string} what is wrong, for the reader; nothing where the server takes it
    */
-  check() {
+  check(from) {
     const people = peopleGiven(this.#people.value).problem
     const terms = termsProblem(termsOf(this.#terms.value))
-    const dating = this.#recorded.validity.badInput ? t('dating.wrong') : dateProblem(this.recorded, Date.now())
+    const dating = from === 'file' ? this.#datingProblem : ''
     this.#people.setAttribute('aria-invalid', String(people !== ''))
     this.#recorded.setAttribute('aria-invalid', String(dating !== ''))
     this.#terms.setAttribute('aria-invalid', String(terms !== ''))
-    const participant = this.#participant.check()
+    const participant = from === 'microphone' ? this.#participant.check() : ''
     if (people || terms || participant || dating) {
       this.node.open = true
       const wrong = people ? this.#people : terms ? this.#terms : participant ? this.#participant : this.#recorded
       wrong.focus()
     }
     return people || terms || participant || dating
+  }
+
+  get #datingProblem() {
+    return this.#recorded.validity.badInput ? t('dating.wrong') : dateProblem(this.recorded, Date.now())
   }
 }
