@@ -32,7 +32,8 @@ def names(text: str) -> frozenset[str]:
 
 
 ROOT_MODULES = names(
-    "pipelines.types pipelines.turns pipelines.errors pipelines.options pipelines.formats pipelines.timing"
+    "pipelines.types pipelines.turns pipelines.errors pipelines.options pipelines.formats pipelines.timing "
+    "pipelines.spacing"
 )
 """Values, errors and helpers that every folder may import: `root` in the table"""
 
@@ -154,6 +155,7 @@ PURE = {
     "pipelines.formats": "",
     "pipelines.options": "",
     "pipelines.timing": "",
+    "pipelines.spacing": "",
     "pipelines.stream.merge": "numpy",
     "pipelines.stream.split": "numpy",
     "meeting.config": "yaml",

@@ -29,8 +29,12 @@ from meeting.session.events import (
     StorageWorking,
 )
 from meeting.storage.store import Store
+from pipelines.errors import StoreError
 
 log = logging.getLogger(__name__)
+
+NOT_NOW = "nothing can be changed now: what is heard cannot be saved either, and the server tries again; try again soon"
+"""Why a change by hand is refused"""
 
 SAVES = (
     SaveSegment,
@@ -79,10 +83,10 @@ class MeetingSaver:
         """Whether more had to wait than may: the meeting must be rebuilt from its audio."""
         return self._queue.overflowed
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits for the disk."""
-        return self._queue.idle
+    def require_idle(self) -> None:
+        """Raise StoreError while something waits for the disk: what a person changes would have to wait as well."""
+        if not self._queue.idle:
+            raise StoreError(NOT_NOW)
 
     async def save(self, effect: Effect) -> None:
         """Store one of `SAVES`, or put it behind those that wait for the disk."""

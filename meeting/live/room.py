@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -62,7 +63,6 @@ from meeting.session.session import Session
 from meeting.sources.engine_loader import Services
 from meeting.sources.flow_control import FlowControl
 from meeting.sources.log_context import logged_meeting
-from pipelines.errors import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +70,6 @@ DISCARD_SECONDS = 10.0
 """Seconds that a meeting has to let go of everything when it is deleted, before it is made to"""
 THREAD_SECONDS = 60.0
 """Seconds that the threads of its sources then have: what they gave to the models may have to come back first"""
-NOT_NOW = "nothing can be changed now: what is heard cannot be saved either, and the server tries again; try again soon"
-"""Why a change by hand is refused"""
 
 
 class Room:
@@ -165,13 +163,8 @@ class Room:
         await self._flow.room_for_outputs()
 
     async def edit(self, change: Change, change_id: str | None = None) -> tuple[ServerMessage, ...] | None:
-        """Let a person change something, and tell what is now; None when this meeting is over. Raises MeetingError.
-
-        What is told is stored: while the disk refuses nothing can be changed, and what it refuses just then is answered
-        once it is stored, or with None where the meeting is left before.
-        """
-        if not self._saver.idle:
-            raise StoreError(NOT_NOW)
+        """Let a person change something; what is now, once that is stored, None if this is over. Raises MeetingError."""
+        self._saver.require_idle()
         return await self.ask(lambda ticket: EditRequested(ticket, change, change_id))
 
     async def end(self) -> bool:
@@ -213,10 +206,8 @@ class Room:
         """Let an event happen, from any thread; nothing once the loop is gone."""
         # Counted here and not once the loop has it: what is on its way there takes as much room.
         self._flow.output_queued()
-        try:
+        with suppress(RuntimeError):  # the loop has been closed: the process ends
             self._loop.call_soon_threadsafe(self._inbox.put_nowait, event)
-        except RuntimeError:  # the loop has been closed: the process ends
-            log.debug("meeting %s: too late for news", self.id)
 
     # The driver
 
@@ -280,7 +271,7 @@ class Room:
 
     async def _carry_out(self, effects: list[Effect]) -> bool:
         """Do it all, in order; false when the meeting's end cannot be stored and is left to a later room."""
-        edited = False
+        edited = any(isinstance(effect, SaveEdits) for effect in effects)
         for effect in effects:
             if not self.held():  # what is said now could be wrong where another server goes on
                 return False
@@ -292,7 +283,6 @@ class Room:
                     await self._workers.remove_journals()
             elif isinstance(effect, SAVES):
                 await self._saver.save(effect)
-                edited |= isinstance(effect, SaveEdits)
             elif isinstance(effect, Answer) and edited:
                 self._saver.once_stored(partial(self._do, effect))
             elif isinstance(effect, ConfirmStored):

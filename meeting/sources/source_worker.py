@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from meeting.core.error_text import client_message
 from meeting.core.errors import ErrorCode
@@ -123,19 +124,8 @@ class SourceWorker:
         return not self._thread.is_alive()
 
     def remove_journal(self) -> None:
-        """Delete the frames as received, and let go of them: all is stored in better form, where nothing was lost.
-
-        Waits for the disk.
-        """
-        path = self._context.journal_path
-        try:
-            with store_errors(path):
-                if self._lossy:
-                    set_aside(path)
-                else:
-                    path.unlink(missing_ok=True)
-        except StoreError as error:  # the next start looks at it again
-            log.error("source %s: its journal stays: %s", self._job.source_id, error)
+        """Delete the frames as received, and let go of them: all is stored in better form. Waits for the disk."""
+        _put_away(self._context.journal_path, self._lossy)
         if self._context.objects is not None:
             self._context.objects.release(keep_journal=self._lossy)
         self._inbox.released.set()
@@ -298,3 +288,15 @@ class SourceWorker:
         self._post(SourceFinished(self._job.source_id, source.audio.samples, complete))
         # Locked until the end is stored: no other process may take this meeting for one that was cut off.
         self._inbox.released.wait()
+
+
+def _put_away(path: Path, lossy: bool) -> None:
+    """Delete a journal, or set it aside where something of it was lost; where that fails the next start sees to it."""
+    try:
+        with store_errors(path):
+            if lossy:
+                set_aside(path)
+            else:
+                path.unlink(missing_ok=True)
+    except StoreError as error:
+        log.error("%s: its journal stays: %s", path.name, error)
