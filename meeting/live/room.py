@@ -163,7 +163,7 @@ class Room:
         await self._flow.room_for_outputs()
 
     async def edit(self, change: Change, change_id: str | None = None) -> tuple[ServerMessage, ...] | None:
-        """Let a person change something; what is now, once that is stored, None if this is over. Raises MeetingError."""
+        """Let a person change something; what is now, once it is stored; None if this is over. Raises MeetingError."""
         self._saver.require_idle()
         return await self.ask(lambda ticket: EditRequested(ticket, change, change_id))
 
