@@ -47,8 +47,8 @@ STORAGE = (
     Mutant(
         "ack-before-disk-while-recovering",
         "meeting/sources/active_source.py",
-        "        self.journal.append(frame)\n        self.journal.tell(appended)\n",
-        "        self.journal.tell(appended)\n        self.journal.append(frame)\n",
+        "        self.journal.append(self._silenced(frame) if muted else frame)\n        self.journal.tell(appended)\n",
+        "        self.journal.tell(appended)\n        self.journal.append(self._silenced(frame) if muted else frame)\n",
         ("tests/meeting/sources/test_source_recovery.py", "tests/meeting/live/test_recovery.py"),
     ),
     Mutant(
@@ -68,8 +68,8 @@ STORAGE = (
     Mutant(
         "source-speaks-before-it-is-stored",
         "meeting/live/meeting_saver.py",
-        "if self._queue.idle:",
-        "if True:",
+        "if self._queue.idle:\n            return self._confirmation",
+        "if True:\n            return self._confirmation",
         (
             "tests/meeting/live/test_meeting_saver.py",
             "tests/meeting/session/test_session.py",
@@ -149,8 +149,8 @@ STORAGE = (
     Mutant(
         "delete-leaves-the-journal",
         "meeting/storage/files/meeting_files.py",
-        '.glob(f"{meeting_id}.*")',
-        '.glob(f"{meeting_id}.*.flac")',
+        'self._found(f"{meeting_id}.*")',
+        'self._found(f"{meeting_id}.*.flac")',
         ("tests/meeting/storage/test_store.py", "tests/meeting/live/test_retention.py"),
     ),
     Mutant(
@@ -1067,8 +1067,8 @@ PLAYBACK = (
     Mutant(
         "sources-are-heard-at-once",
         "meeting/server/api/audio.py",
-        "[(path, anchors) for path, anchors in paths if path.is_file()]",
-        "[(path, ()) for path, anchors in paths if path.is_file()]",
+        "[(one.path, one.anchors) for one in kept]",
+        "[(one.path, ()) for one in kept]",
         ("tests/meeting/server/api/test_audio.py",),
     ),
     Mutant(
