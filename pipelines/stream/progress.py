@@ -92,11 +92,20 @@ class Progress:
     def _asr_lag(self) -> int:
         return self._fed - min(span.start for span in self._open) if self._open else 0
 
-    def due(self) -> PipelineStats | None:
-        """How the pipeline keeps up, once for every `STATS_EVERY` samples; None in between."""
+    def due(self) -> bool:
+        """Whether `STATS_EVERY` samples have come in since `stats`."""
         with self._lock:
-            if self._fed - self._told < STATS_EVERY:
-                return None
+            return self._fed - self._told >= STATS_EVERY
+
+    @property
+    def told(self) -> bool:
+        """Whether `stats` was asked before."""
+        with self._lock:
+            return self._told > 0
+
+    def stats(self) -> PipelineStats:
+        """How the pipeline has kept up since it was last asked, and how far it is behind."""
+        with self._lock:
             self._told = self._fed
             now, busy = time.perf_counter(), self._computing()
             spent, self._busy = busy - self._busy, busy

@@ -53,6 +53,7 @@ from pipelines.types import (
     BlockFailed,
     Hypothesis,
     Output,
+    PipelineStats,
     Samples,
     Span,
     Utterance,
@@ -145,6 +146,8 @@ class Pipeline:
         merged = rx.merge(turns, self._hypotheses(audio, endpointer)).pipe(
             ops.concat(rx.defer(lambda _: self._run_second_pass())),
             ops.flat_map(guarded_merge(merger)),
+            # what was told of it while audio came may hold no longer, and nobody would hear so
+            ops.concat(rx.defer(lambda _: items_of([self._stats()] if self._progress.told else []))),
         )
         self._subscription = merged.subscribe(self._tell, self._broke, self._done.set)
         engine.attach(self._source)
@@ -156,17 +159,8 @@ class Pipeline:
         self._progress.audio_fed(len(audio))
         for at in range(0, len(audio), FEED_SAMPLES):  # the branches share voice activity: none may run far ahead
             self._audio.on_next(audio[at : at + FEED_SAMPLES])
-        stats = self._progress.due()
-        if stats is not None:
-            left_out = self._engine.shedding.label
-            answering = self._engine.answering()
-            told = replace(
-                stats,
-                load=self._engine.load,
-                left_out=left_out,
-                language=self._language,
-                models_answer=answering,
-            )
+        if self._progress.due():
+            told = self._stats()
             self._results.later(lambda: self._tell(told))
 
     def finish(self) -> None:
@@ -217,6 +211,17 @@ class Pipeline:
             ops.filter(lambda item: item is not None),
             through("lines", LineSplitter()),
             ops.do_action(self._keep_for_second_pass),
+        )
+
+    def _stats(self) -> PipelineStats:
+        """How the pipeline keeps up."""
+        engine = self._engine
+        return replace(
+            self._progress.stats(),
+            load=engine.load,
+            left_out=engine.shedding.label,
+            language=self._language,
+            models_answer=engine.answering(),
         )
 
     def _find_speakers(self, window: Window) -> Any:

@@ -86,13 +86,15 @@ def test_a_failure_counts_for_the_window_or_slice_that_it_took_the_place_of(prog
 
 def test_the_meeting_is_told_at_every_so_many_samples(progress: Progress) -> None:
     progress.audio_fed(STATS_EVERY - 1)
-    assert progress.due() is None
+    assert not progress.due()
     progress.utterance_done(None)
     progress.audio_fed(1)
-    stats = progress.due()
-    assert stats is not None
+    assert progress.due()
+    assert not progress.told
+    stats = progress.stats()
+    assert progress.told
     assert (stats.asr_lag, stats.diarization_lag, stats.dropped_partials) == (0.0, 0.0, 1)
-    assert progress.due() is None
+    assert not progress.due()
 
 
 def test_the_backlog_is_told_whenever_it_changes() -> None:

@@ -721,10 +721,10 @@ def test_closing_frees_whoever_waits_for_the_end(engine: FakeEngine, listener: L
     stuck.set()
 
 
-def test_statistics_come_every_two_seconds_of_audio(engine: FakeEngine, listener: Listener) -> None:
+def test_statistics_come_every_two_seconds_of_audio_and_at_the_end(engine: FakeEngine, listener: Listener) -> None:
     run(engine, listener, TALK)
     stats = listener.of(PipelineStats)
-    assert len(stats) == len(TALK) // (2 * SAMPLE_RATE)
+    assert len(stats) == len(TALK) // (2 * SAMPLE_RATE) + 1
     assert {(item.load, item.left_out, item.models_answer) for item in stats} == {(0.25, "none", True)}
     assert all(item.rtf == 0 and item.dropped_partials == 0 for item in stats)
     assert all(item.asr_lag >= 0 and item.diarization_lag >= 0 for item in stats)
@@ -734,6 +734,20 @@ def test_statistics_say_that_the_models_do_not_answer(engine: FakeEngine, listen
     engine.answering = lambda: False
     run(engine, listener, TALK)
     assert {item.models_answer for item in listener.of(PipelineStats)} == {False}
+
+
+def test_the_last_statistics_say_what_holds_once_all_is_through(engine: FakeEngine, listener: Listener) -> None:
+    away = threading.Event()
+    engine.answering = away.is_set
+    engine.finding = lambda _: away.wait(PATIENCE) and None
+    line = pipeline(engine, listener)
+    line.feed(TALK)
+    threading.Timer(0.05, away.set).start()
+    line.finish()
+    first, *_, last = listener.of(PipelineStats)
+    assert (first.models_answer, last.models_answer) == (False, True)
+    assert (last.asr_lag, last.diarization_lag) == (0.0, 0.0)
+    assert isinstance(listener.heard[-1], PipelineStats)
 
 
 @pytest.mark.parametrize(("sureness", "told"), [(None, None), (0.3, None), (0.9, "en")])
@@ -751,7 +765,7 @@ def test_statistics_say_the_language_once_the_recogniser_is_sure_of_it(
         time.sleep(0.01)
     line.feed(speech((2, SILENCE)))
     line.finish()
-    assert [one.language for one in listener.of(PipelineStats)] == [None, told]
+    assert [one.language for one in listener.of(PipelineStats)] == [None, told, told]
 
 
 def test_the_backlog_is_the_audio_that_still_waits(engine: FakeEngine, listener: Listener) -> None:
