@@ -156,6 +156,7 @@ PURE = {
     "pipelines.options": "",
     "pipelines.timing": "",
     "pipelines.spacing": "",
+    "pipelines.models.gpus": "",
     "pipelines.stream.merge": "numpy",
     "pipelines.stream.split": "numpy",
     "meeting.config": "yaml",
