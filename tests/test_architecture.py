@@ -157,6 +157,7 @@ PURE = {
     "pipelines.timing": "",
     "pipelines.spacing": "",
     "pipelines.models.gpus": "",
+    "pipelines.audio.tracks": "numpy",
     "pipelines.stream.merge": "numpy",
     "pipelines.stream.split": "numpy",
     "meeting.config": "yaml",

@@ -9,8 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.audio.containers import decode_audio, describe_error, limit_ffmpeg, pyav_errors, require_audio
+from pipelines.audio.containers import (
+    decode_audio,
+    describe_error,
+    limit_ffmpeg,
+    pyav_errors,
+    require_audio,
+    streams_heard,
+)
 from pipelines.audio.resampling import MonoResampler
+from pipelines.audio.tracks import TrackMixer
 from pipelines.errors import AudioError
 from pipelines.types import SAMPLE_RATE, Samples
 
@@ -29,25 +37,34 @@ OPEN_OPTIONS = {"format_whitelist": DEMUXERS, "protocol_whitelist": "none"}
 
 
 def read_recording(path: Path) -> Iterator[Samples]:
-    """A recorded file as 16 kHz mono in chunks of one second; raises AudioError with one sentence."""
+    """A recorded file as 16 kHz mono in chunks of one second, all its tracks together.
+
+    Raises AudioError with one sentence.
+    """
     any_audio = False
-    to_mono = MonoResampler()
     pending, size = list[Samples](), 0
     with _open(path) as container:
+        streams = streams_heard(container)
+        to_mono, mixer = [MonoResampler() for _ in streams], TrackMixer(len(streams))
         try:
-            for part in decode_audio(container):
-                for audio in to_mono(part.rate, part.channels, part.data):
-                    pending.append(audio)
-                    size += len(audio)
+            for part in decode_audio(container, streams):
+                for audio in to_mono[part.track](part.rate, part.channels, part.data):
+                    for mixed in mixer.add(part.track, audio):
+                        pending.append(mixed)
+                        size += len(mixed)
                 if size >= CHUNK:
                     any_audio = True
                     yield np.concatenate(pending)
                     pending, size = [], 0
         except pyav_errors() as error:
-            if not any_audio and not size:
+            pending += mixer.flush()
+            if not any_audio and not any(map(len, pending)):
                 raise _unreadable(path, error) from error
         else:
-            pending += to_mono.flush()
+            for track, resampler in enumerate(to_mono):
+                for audio in resampler.flush():
+                    pending += mixer.add(track, audio)
+            pending += mixer.flush()
     if any(map(len, pending)):
         yield np.concatenate(pending)
     elif not any_audio:
