@@ -29,6 +29,8 @@ MAX_TRACKS = 16
 """Audio streams of one file that are heard together: each takes a decoder"""
 OTHER_VERSIONS = ("dub", "comment", "lyrics", "karaoke", "hearing_impaired", "visual_impaired", "descriptions")
 """Marks of a stream that is another version of the first, or speaks about it"""
+TIMED = frozenset({"matroska", "webm", "mov", "mpegts", "mpeg", "flv", "asf", "ogg"})
+"""Formats in which packets say when they are heard"""
 SAMPLE_BYTES = 4
 """Bytes of one sample of one channel"""
 
@@ -43,6 +45,8 @@ class DecodedAudio:
     data: bytes
     track: int = 0
     """Which of the streams that are decoded"""
+    at: float | None = None
+    """Its time stamp in seconds, on the clock of the container; None where it has none"""
 
 
 def decode_audio(container: Any, streams: Sequence[Any] = ()) -> Iterator[DecodedAudio]:
@@ -63,8 +67,21 @@ def decode_audio(container: Any, streams: Sequence[Any] = ()) -> Iterator[Decode
             forms[track] = form
             # One plane: PyAV counts the planes of a frame to a null pointer, and finds none behind the eighth.
             packed[track] = av.AudioResampler(format="flt", rate=rate)
+        at = frame.time if frame.pts is not None and frame.time_base else None
         for part in packed[track].resample(_with_simple_layout(frame)):
-            yield DecodedAudio(rate, channels, _bytes(part, SAMPLE_BYTES), track)
+            yield DecodedAudio(rate, channels, _bytes(part, SAMPLE_BYTES), track, at)
+            at = None
+
+
+def start_time(container: Any) -> float | None:
+    """Where its clock begins, in seconds, that of its pictures included; None where its time stamps mean nothing.
+
+    Raw formats have none, and FFmpeg guesses those of AVI from bytes.
+    """
+    import av
+
+    timed = TIMED & {*container.format.name.split(",")}
+    return container.start_time / av.time_base if timed and container.start_time is not None else None
 
 
 def streams_heard(container: Any) -> list[Any]:

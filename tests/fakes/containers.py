@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import cycle
@@ -74,9 +74,9 @@ def with_tracks(
     languages: Sequence[str] = (),
     codec: str = "libopus",
     rate: int = 48000,
-    starts: Sequence[float] = (),
+    stamp: Callable[[int, float], float] = lambda track, seconds: seconds,
 ) -> bytes:
-    """Tracks of mono sound of shape (samples,) in one file, interleaved; each may start so many seconds late."""
+    """Tracks of mono sound of shape (samples,) in one file, interleaved, each packet of 20 ms with the time it gets."""
     file = io.BytesIO()
     with av.open(file, "w", format=muxer) as container:
         streams: list[Any] = [container.add_stream(codec, rate=rate, layout="mono") for _ in tracks]
@@ -88,8 +88,8 @@ def with_tracks(
                     continue
                 data = (audio[at : at + 960] * 32767).astype(np.int16).reshape(1, -1)
                 frame = av.AudioFrame.from_ndarray(data, format="s16", layout="mono")
-                late = round(starts[number] * rate) if starts else 0
-                frame.sample_rate, frame.pts, frame.time_base = rate, at + late, Fraction(1, rate)
+                stamped = round(stamp(number, at / rate) * rate)
+                frame.sample_rate, frame.pts, frame.time_base = rate, stamped, Fraction(1, rate)
                 container.mux(stream.encode(frame))
         for stream in streams:
             container.mux(stream.encode(None))

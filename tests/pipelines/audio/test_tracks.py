@@ -1,18 +1,26 @@
-"""Recordings of several tracks: all who speak are heard, what is another version of the same is not."""
+"""Recordings of several tracks: all who speak are heard, what is another version of the same is not.
+
+And of time stamps: what is missing by them is silence, what they say wrongly is nothing.
+"""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipelines.audio.containers import MAX_TRACKS
+from pipelines.audio.containers import MAX_TRACKS, TIMED
 from pipelines.audio.decoding import ContainerDecoder
 from pipelines.audio.recording import read_recording
-from pipelines.audio.tracks import MAX_LEAD, STEP, TrackMixer
+from pipelines.audio.tracks import MAX_LEAD, MAX_SILENCE, STEP, Timeline, TrackMixer
 from pipelines.errors import AudioError
 from pipelines.types import SAMPLE_RATE, Samples
 from tests.fakes.containers import with_tracks
@@ -131,3 +139,121 @@ def test_the_same_comes_out_whatever_the_parts() -> None:
         mixed.append(np.concatenate([*given, *mixer.flush()]))
     np.testing.assert_array_equal(mixed[0], mixed[1])
     np.testing.assert_array_equal(mixed[0], mixed[2])
+
+
+TIMED_FORMATS = [
+    ("webm", "libopus"),
+    ("mp4", "aac"),
+    ("mpegts", "aac"),
+    ("ogg", "libopus"),
+    ("flv", "aac"),
+    ("asf", "aac"),
+    ("mpeg", "mp2"),
+]
+"""Muxers of formats whose packets say when they are heard, and a codec"""
+
+
+@pytest.mark.parametrize(("muxer", "codec"), TIMED_FORMATS)
+def test_a_gap_in_a_recording_is_silence_so_that_times_are_those_of_the_film(
+    muxer: str, codec: str, tmp_path: Path
+) -> None:
+    data = with_tracks(muxer, [beep(400)], codec=codec, stamp=lambda _, at: at + 5 * (at >= 1))
+    audio = read(tmp_path / "paused", data)
+    assert len(audio) == pytest.approx(7 * SAMPLE_RATE, abs=1500)
+    assert loudness(audio, 400, 0.1, 0.9) > 0.9
+    assert loudness(audio, 400, 6.1, 6.9) > 0.9
+    assert not audio[round(1.2 * SAMPLE_RATE) : round(5.8 * SAMPLE_RATE)].any()
+
+
+# without Ogg, whose last stamp says where the sound is cut off
+@pytest.mark.parametrize(("muxer", "codec"), [one for one in TIMED_FORMATS if one[0] != "ogg"])
+def test_stamps_that_tremble_neither_add_nor_take_a_sample(muxer: str, codec: str, tmp_path: Path) -> None:
+    def tremble(track: int, at: float) -> float:
+        return at + 0.009 * (round(at * 50) % 3)
+
+    plain = read(tmp_path / "plain", with_tracks(muxer, [beep(400)], codec=codec))
+    trembling = read(tmp_path / "trembling", with_tracks(muxer, [beep(400)], codec=codec, stamp=tremble))
+    np.testing.assert_array_equal(plain, trembling)
+
+
+def test_a_track_that_begins_late_is_heard_at_its_time(tmp_path: Path) -> None:
+    tracks = [beep(400), beep(900, ends=0.5)]
+    audio = read(tmp_path / "talk", with_tracks("matroska", tracks, stamp=lambda track, at: at + track))
+    assert loudness(audio, 900, 1.05, 1.45) > 0.6 > 0.1 > loudness(audio, 900, 0.0, 0.95)
+
+
+def test_sound_that_begins_behind_the_pictures_is_heard_at_its_time(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        film: Any = container.add_stream("mpeg4", rate=10)
+        film.width = film.height = 64
+        sound: Any = container.add_stream("libopus", rate=48_000, layout="mono")
+        for number in range(10):
+            picture = np.full((64, 64, 3), 20 * number, np.uint8)
+            container.mux(film.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(film.encode(None))
+        data = (beep(400, seconds=1.0) * 32767).astype(np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(data, format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, 3 * 48_000, Fraction(1, 48_000)
+        container.mux([*sound.encode(frame), *sound.encode(None)])
+    audio = read(tmp_path / "film", file.getvalue())
+    assert len(audio) == pytest.approx(4 * SAMPLE_RATE, abs=1500)
+    assert loudness(audio, 400, 3.1, 3.9) > 0.9 > 0.1 > loudness(audio, 400, 0.0, 2.9)
+
+
+def test_a_stamp_that_lies_brings_no_silence(tmp_path: Path) -> None:
+    hostile = with_tracks("mp4", [beep(400)], codec="aac", stamp=lambda _, at: at + 3_600.0 * 10_000 * (at >= 1))
+    assert len(read(tmp_path / "hostile", hostile)) == pytest.approx(SECONDS * SAMPLE_RATE, abs=1500)
+
+
+def test_a_long_gap_is_read_bit_by_bit(tmp_path: Path) -> None:
+    (tmp_path / "paused").write_bytes(with_tracks("webm", [beep(400)], stamp=lambda _, at: at + 600 * (at >= 1)))
+    sizes = [len(chunk) for chunk in read_recording(tmp_path / "paused")]
+    assert max(sizes) <= 3 * SAMPLE_RATE
+    assert sum(sizes) == pytest.approx(602 * SAMPLE_RATE, abs=1500)
+
+
+def test_a_stream_has_no_gaps_for_a_browser_may_stamp_what_it_sends_as_it_likes() -> None:
+    decoder = ContainerDecoder("webm")
+    parts = list(decoder.decode(with_tracks("webm", [beep(400)], stamp=lambda _, at: at + 5 * (at >= 1))))
+    audio = np.concatenate([*parts, *decoder.flush()])
+    decoder.close()
+    assert len(audio) == pytest.approx(SECONDS * SAMPLE_RATE, abs=1500)
+
+
+def gaps(stamps: Sequence[float | None], start: float | None = 0.0) -> list[float]:
+    """The silences before parts of one second with these time stamps."""
+    timeline = Timeline(start)
+    return [round(timeline.silence(at, 1.0), 6) for at in stamps]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "found"),
+    [
+        ([0, 1, 2], [0, 0, 0]),
+        ([3, 4, 5], [3, 0, 0]),
+        ([0, 1, 7, 8], [0, 0, 5, 0]),
+        ([0, 1.1, 2.19, 2.9], [0, 0, 0, 0]),
+        ([0, 1.1, 2.2, 3.3], [0, 0, 0.2, 0]),  # what small ones add up to
+        ([0, 2, 2, 3, 4], [0, 1, 0, 0, 0]),  # stamped too late, then on time again
+        ([0, 2, 2, 5], [0, 1, 0, 1]),
+        ([None, None, 5], [0, 0, 3]),
+        ([0, 1e9, 1e9 + 1, 1e9 + 4], [0, 0, 0, 2]),
+        ([500, 501, 0, 1, 4], [500, 0, 0, 0, 2]),  # the clock was set anew
+        ([0, 14_000, 14_500, 15_001], [0, 13_999, 0, 0]),
+    ],
+)
+def test_silence_is_what_is_missing_by_the_stamps(stamps: list[float | None], found: list[float]) -> None:
+    assert gaps(stamps) == found
+
+
+def test_stamps_of_a_format_that_has_none_are_not_used() -> None:
+    assert gaps([0, 7, 900], None) == [0, 0, 0]
+    assert av.formats_available | {"mov", "webm"} >= TIMED
+
+
+@given(st.lists(st.floats(-1e12, 1e12), max_size=30))
+def test_stamps_never_bring_more_silence_than_may_be(stamps: list[float]) -> None:
+    found = gaps(stamps)
+    assert min(found, default=0.0) >= 0.0
+    assert sum(found) <= MAX_SILENCE + 0.001
