@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import meeting
-from meeting.core.terminal_text import clock, printable
+from meeting.core.terminal_text import clock, never_refuse, printable
 from pipelines.errors import MeetingError, SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ FLAGS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code and never lets a traceback out."""
+    never_refuse(sys.stdout)
     options = parser().parse_args(arguments)
     from meeting.config.sources import load_config
 

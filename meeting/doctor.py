@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from meeting.config.settings import Config, Limits, Models, Storage
 from meeting.core.terminal_text import printable
 from meeting.transport import descriptors
-from pipelines.errors import MeetingError
+from pipelines.errors import MeetingError, ModelError
+from pipelines.models.gpus import Gpu, choose_gpus
 from pipelines.models.pinned_files import file_statuses, resolve_cache_dir
 from pipelines.models.plugins import GROUPS, OWN_PACKAGE, installed_plugins, plugin_problems
-from pipelines.models.probe import count_cuda, probe_and_select
+from pipelines.models.probe import ask_gpu, count_cuda, probe_and_select
 from pipelines.models.selection import ModelSelection
 
 if TYPE_CHECKING:
@@ -183,17 +184,24 @@ def check_packages(installed: Callable[[str], str | None] | None = None) -> Find
     return Finding("Packages", True, f"{len(found)} found ({shown})")
 
 
-def check_device(settings: Models, cuda: Callable[[], int] = count_cuda) -> Finding:
+def check_device(
+    settings: Models, cuda: Callable[[], int] = count_cuda, ask: Callable[[int], Gpu] = ask_gpu
+) -> Finding:
     """Which device the models will run on."""
-    there = cuda()
-    cores = os.cpu_count() or 1
-    if settings.device.startswith("cuda") and not there:
+    there = 0 if settings.device == "cpu" else cuda()
+    try:
+        choice = choose_gpus(settings.device, there, {number: ask(number) for number in range(there)})
+    except ModelError as error:
         advice = "check the driver with nvidia-smi, or set models.device to auto"
-        return Finding("Device", False, f"models.device is {settings.device}, but no CUDA device was found", advice)
-    if settings.device == "cpu" or not there:
-        reason = "as set" if settings.device == "cpu" else "no CUDA device"
+        return Finding("Device", False, str(error), advice)
+    if choice.devices == ("cpu",):
+        cores = os.cpu_count() or 1
+        reason = choice.note or ("as set" if settings.device == "cpu" else "no CUDA device")
         return Finding("Device", True, f"CPU with {cores} core{'s' if cores > 1 else ''} ({reason})")
-    return Finding("Device", True, f"CUDA, {there} device{'s' if there > 1 else ''}")
+    count = len(choice.devices)
+    whisper = choice.whisper_problem or f"Whisper in {choice.compute_types[0]}"
+    notes = "; ".join(filter(None, [whisper, choice.note]))
+    return Finding("Device", True, f"CUDA, {count} device{'s' if count > 1 else ''} ({notes})")
 
 
 def check_embedded(settings: Models) -> Finding:

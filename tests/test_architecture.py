@@ -156,6 +156,8 @@ PURE = {
     "pipelines.options": "",
     "pipelines.timing": "",
     "pipelines.spacing": "",
+    "pipelines.models.gpus": "",
+    "pipelines.audio.tracks": "numpy",
     "pipelines.stream.merge": "numpy",
     "pipelines.stream.split": "numpy",
     "meeting.config": "yaml",

@@ -289,6 +289,9 @@ HF = "transformers.models.whisper.modeling_whisper"
 MADE = "self config server_state app_state _loop"
 
 CHECKS: dict[str, tuple[Check, ...]] = {
+    "ctranslate2: libcublas.so.12": (
+        Holds("ctranslate2", "../ctranslate2.libs/libctranslate2*", (b"libcublas.so.12",)),
+    ),
     "uvicorn: H11Protocol": (
         Takes(H11, "__init__", MADE),
         Takes(H11, "connection_made", "self transport"),

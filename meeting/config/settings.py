@@ -202,9 +202,9 @@ class Models(EngineOptions):
     )
     device: str = _setting(
         ENGINE.device,
-        "where the models compute; `auto` takes all GPUs that there are, `cuda` too but fails without one, `cuda:1` "
+        "where the models compute; `auto` takes all GPUs that can be used, `cuda` too but fails without one, `cuda:1` "
         "the second only",
-        "; with several, each has a copy of the models and meetings are spread",
+        " ([which can](#which-gpus-are-used)); with several, each has a copy of the models and meetings are spread",
         choices=DEVICES,
         pattern=DEVICE,
     )

@@ -30,6 +30,12 @@ SHORT: dict[str, Name] = {
 """Short names of the settings used most"""
 OTHERS = frozenset({"MEETING_CONFIG"})
 """Variables with our prefix that are no settings"""
+SERVICE_LINK = re.compile(
+    r"MEETING(_[A-Z0-9_]+)?(_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+"""Names of variables by which Kubernetes, and Docker's links, tell of a service called meeting, or meeting-something"""
+SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")
+"""What they put into a variable that ends with _PORT, which may have the name of a setting"""
 
 Given = dict[Name, tuple[str, Any]]
 """What one source gives, not yet checked: where each value stands, in words, and the value"""
@@ -113,6 +119,7 @@ def _mapping(body: Any, where: str) -> dict[Any, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> Given:
     long, old = ({_variable(name): name for name in names} for names in (SETTINGS, RENAMED))
+    environment = {name: text for name, text in environment.items() if not _is_service_link(name, text)}
     given: Given = {}
     for names in (SHORT, long, old):
         for variable, name in names.items():
@@ -123,6 +130,12 @@ def _from_environment(environment: Mapping[str, str]) -> Given:
         if variable.startswith(PREFIX) and variable not in {*SHORT, *long, *old, *OTHERS}:
             raise SettingsError(f"unknown setting {variable} in the environment{hint(variable, [*SHORT, *long])}")
     return given
+
+
+def _is_service_link(variable: str, text: str) -> bool:
+    """Whether nobody set it: it stands in each container beside a service of that name."""
+    named = SERVICE_LINK.fullmatch(variable)
+    return bool(named or (variable.endswith("_PORT") and SERVICE_ADDRESS.fullmatch(text)))
 
 
 def _from_flags(flags: Mapping[Name, Any]) -> Given:

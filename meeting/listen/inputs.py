@@ -39,7 +39,6 @@ async def open_input(what: str, raw: AudioInfo, speed: float | None, stdin: Bina
     times real time; None is as fast as it is taken.
     """
     if what == MICROPHONE:
-        microphone.open_library()  # before a meeting is made
         return Input("microphone", microphone.AUDIO, microphone.microphone())
     if what == STDIN:
         if stdin.isatty():

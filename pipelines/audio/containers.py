@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,12 @@ MAX_LAYOUT_NAME = 128
 """Characters of a channel layout's name from which on PyAV cuts it off"""
 MAX_OVERSIZED_PACKETS = 16
 """Packets that may be too long for the memory there is, before their stream is"""
+MAX_TRACKS = 16
+"""Audio streams of one file that are heard together: each takes a decoder"""
+OTHER_VERSIONS = ("dub", "comment", "lyrics", "karaoke", "hearing_impaired", "visual_impaired", "descriptions")
+"""Marks of a stream that is another version of the first, or speaks about it"""
+TIMED = frozenset({"matroska", "webm", "mov", "mpegts", "mpeg", "flv", "asf", "ogg"})
+"""Formats in which packets say when they are heard"""
 SAMPLE_BYTES = 4
 """Bytes of one sample of one channel"""
 
@@ -37,27 +43,65 @@ class DecodedAudio:
     """Hertz"""
     channels: int
     data: bytes
+    track: int = 0
+    """Which of the streams that are decoded"""
+    at: float | None = None
+    """Its time stamp in seconds, on the clock of the container; None where it has none"""
 
 
-def decode_audio(container: Any) -> Iterator[DecodedAudio]:
-    """All audio of an open container's first audio stream.
+def decode_audio(container: Any, streams: Sequence[Any] = ()) -> Iterator[DecodedAudio]:
+    """All audio of some of an open container's audio streams, by default of the first, as it is interleaved there.
 
-    Raises AudioError when there is none or none of it could be decoded, and what `failures` lists.
+    Raises AudioError when there is none or none of it could be decoded, and what `pyav_errors` lists.
     """
     import av
 
     require_audio(container)
-    packed: Any = None
-    form: tuple[int, str, str] | None = None
-    for frame in _frames(container):
+    packed: dict[int, Any] = {}
+    forms: dict[int, tuple[int, str, str]] = {}
+    for track, frame in _frames(container, streams or container.streams.audio[:1]):
         rate, channels = frame.sample_rate, frame.layout.nb_channels
         _require_supported(rate, channels)
-        if form != (rate, frame.format.name, frame.layout.name):
-            form = (rate, frame.format.name, frame.layout.name)
+        form = (rate, frame.format.name, frame.layout.name)
+        if forms.get(track) != form:
+            forms[track] = form
             # One plane: PyAV counts the planes of a frame to a null pointer, and finds none behind the eighth.
-            packed = av.AudioResampler(format="flt", rate=rate)
-        for part in packed.resample(_with_simple_layout(frame)):
-            yield DecodedAudio(rate, channels, _bytes(part, SAMPLE_BYTES))
+            packed[track] = av.AudioResampler(format="flt", rate=rate)
+        at = frame.time if frame.pts is not None and frame.time_base else None
+        for part in packed[track].resample(_with_simple_layout(frame)):
+            yield DecodedAudio(rate, channels, _bytes(part, SAMPLE_BYTES), track, at)
+            at = None
+
+
+def start_time(container: Any) -> float | None:
+    """Where its clock begins, in seconds, that of its pictures included; None where its time stamps mean nothing.
+
+    Raw formats have none, and FFmpeg guesses those of AVI from bytes.
+    """
+    import av
+
+    timed = TIMED & {*container.format.name.split(",")}
+    return container.start_time / av.time_base if timed and container.start_time is not None else None
+
+
+def streams_heard(container: Any) -> list[Any]:
+    """The audio streams that are heard together: the first, and all that may be other microphones of the same talk.
+
+    Those in another language, and those that are marked as a comment on the first, are none. Raises AudioError where
+    there is no audio, or more than `MAX_TRACKS` of them.
+    """
+    require_audio(container)
+    first, *others = container.streams.audio
+    beside = [
+        stream
+        for stream in others
+        if stream.codec_context is not None
+        and stream.metadata.get("language") == first.metadata.get("language")
+        and not any(stream.disposition & type(stream.disposition)[name] for name in OTHER_VERSIONS)
+    ]
+    if len(beside) >= MAX_TRACKS:
+        raise AudioError(f"it has {len(beside) + 1} tracks of sound: mix them to {MAX_TRACKS} at most")
+    return [first, *beside]
 
 
 @cache
@@ -123,38 +167,43 @@ def _bytes(frame: Any, sample: int) -> bytes:
     return bytes(memoryview(frame.planes[0])[: frame.samples * frame.layout.nb_channels * sample])
 
 
-def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    """Its packets; one whose length is damaged, so that there is no room for it, is left out."""
+def _packets(container: Any, streams: Sequence[Any]) -> Iterator[Any]:
+    """Their packets; one whose length is damaged, so that there is no room for it, is left out."""
     for left in reversed(range(MAX_OVERSIZED_PACKETS + 1)):
         try:
-            yield from container.demux(stream)
+            yield from container.demux(*streams)
             return
         except MemoryError:
             if not left:
                 raise
 
 
-def _frames(container: Any) -> Iterator[Any]:
-    """Decoded frames of the first audio stream; a damaged packet is left out, for the others can still be decoded."""
+def _frames(container: Any, streams: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Which stream, and a decoded frame of it; a damaged packet is left out, for the others can still be decoded."""
     import av
 
     damaged = decoded = 0
-    stream = container.streams.audio[0]
-    if stream.codec_context is not None:  # there is none where the codec is unknown, and decoding says so
-        stream.codec_context.options = {"max_samples": str(MAX_FRAME_SAMPLES)}
-    for packet in _packets(container, stream):
+    tracks = {stream.index: track for track, stream in enumerate(streams)}
+    for stream in streams:
+        if stream.codec_context is not None:  # there is none where the codec is unknown, and decoding says so
+            stream.codec_context.options = {"max_samples": str(MAX_FRAME_SAMPLES)}
+    for packet in _packets(container, streams):
+        stream, track = packet.stream, tracks[packet.stream.index]
         try:
             frames = packet.decode()
         except (av.error.InvalidDataError, MemoryError):
             damaged += 1
             continue
         except av.error.ArgumentError as error:
+            if track:
+                damaged += 1
+                continue
             if decoded or stream.codec_context is None or stream.codec_context.layout.nb_channels:
                 raise
             # FFmpeg forgets a number of channels that is beyond its own bound of 512.
             text = f"its number of channels is not possible: convert it to 1 to {MAX_CHANNELS} of them"
             raise AudioError(text) from error
         decoded += len(frames)
-        yield from frames
+        yield from ((track, frame) for frame in frames)
     if damaged and not decoded:
         raise AudioError("none of the audio in it could be decoded")

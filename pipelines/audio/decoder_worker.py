@@ -59,8 +59,9 @@ THREAD_STACKS = 256 << 20
 MAX_MEMORY = 160 << 20
 MAX_IDLE_CPU = 60
 """Seconds of computing after which a decoder that neither gives audio nor asks for bytes is ended"""
-PROBE_OPTIONS = {"probesize": "16384", "analyzeduration": "100000", "max_streams": "4"}
-"""How much a demuxer may look at before it gives audio, by default seconds of it; and how many streams it may find"""
+PROBE_OPTIONS = {"probesize": "16384", "analyzeduration": "100000", "max_streams": "64"}
+"""How much a demuxer may look at before it gives audio, by default seconds of it; and how many streams it may find:
+films, and recordings with a track for each microphone, have more than a few; the first with sound is heard"""
 
 
 class ResourceLimits:

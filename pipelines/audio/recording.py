@@ -9,8 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.audio.containers import decode_audio, describe_error, limit_ffmpeg, pyav_errors, require_audio
+from pipelines.audio.containers import (
+    SAMPLE_BYTES,
+    DecodedAudio,
+    decode_audio,
+    describe_error,
+    limit_ffmpeg,
+    pyav_errors,
+    require_audio,
+    start_time,
+    streams_heard,
+)
 from pipelines.audio.resampling import MonoResampler
+from pipelines.audio.tracks import Timeline, TrackMixer
 from pipelines.errors import AudioError
 from pipelines.types import SAMPLE_RATE, Samples
 
@@ -29,25 +40,35 @@ OPEN_OPTIONS = {"format_whitelist": DEMUXERS, "protocol_whitelist": "none"}
 
 
 def read_recording(path: Path) -> Iterator[Samples]:
-    """A recorded file as 16 kHz mono in chunks of one second; raises AudioError with one sentence."""
+    """A recorded file as 16 kHz mono in chunks of one second, all its tracks together, at the times of its container.
+
+    Gaps in it are silence. Raises AudioError with one sentence.
+    """
     any_audio = False
-    to_mono = MonoResampler()
     pending, size = list[Samples](), 0
     with _open(path) as container:
+        streams = streams_heard(container)
+        start = start_time(container)
+        tracks, mixer = [_Track(start) for _ in streams], TrackMixer(len(streams))
         try:
-            for part in decode_audio(container):
-                for audio in to_mono(part.rate, part.channels, part.data):
-                    pending.append(audio)
-                    size += len(audio)
-                if size >= CHUNK:
-                    any_audio = True
-                    yield np.concatenate(pending)
-                    pending, size = [], 0
+            for part in decode_audio(container, streams):
+                for audio in tracks[part.track].take(part):
+                    for mixed in mixer.add(part.track, audio):
+                        pending.append(mixed)
+                        size += len(mixed)
+                    if size >= CHUNK:
+                        any_audio = True
+                        yield np.concatenate(pending)
+                        pending, size = [], 0
         except pyav_errors() as error:
-            if not any_audio and not size:
+            pending += mixer.flush()
+            if not any_audio and not any(map(len, pending)):
                 raise _unreadable(path, error) from error
         else:
-            pending += to_mono.flush()
+            for number, track in enumerate(tracks):
+                for audio in track.flush():
+                    pending += mixer.add(number, audio)
+            pending += mixer.flush()
     if any(map(len, pending)):
         yield np.concatenate(pending)
     elif not any_audio:
@@ -61,6 +82,28 @@ def recording_seconds(path: Path) -> float | None:
     with _open(path) as container:
         require_audio(container)
         return None if container.duration is None else float(container.duration / av.time_base)
+
+
+class _Track:
+    """One track of a recording, as 16 kHz mono."""
+
+    def __init__(self, start: float | None) -> None:
+        self._timeline = Timeline(start)
+        self._to_mono = MonoResampler()
+
+    def take(self, part: DecodedAudio) -> Iterator[Samples]:
+        """A part, behind the silence that lies before it: as much of that at a time as is given on."""
+        length = len(part.data) // (SAMPLE_BYTES * part.channels)
+        missing = round(self._timeline.silence(part.at, length / part.rate) * part.rate)
+        while missing > 0:
+            piece = min(missing, part.rate)
+            yield from self._to_mono(part.rate, 1, bytes(SAMPLE_BYTES * piece))
+            missing -= piece
+        yield from self._to_mono(part.rate, part.channels, part.data)
+
+    def flush(self) -> list[Samples]:
+        """What the resampler still holds."""
+        return self._to_mono.flush()
 
 
 @contextmanager

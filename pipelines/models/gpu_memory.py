@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.models.gpus import COMPUTE_TYPES
+
 GB = 1_000_000_000
 DIARIZATION_GB = 2.0
 """GB of a GPU's memory for segmentation and embedding: 24 spectrograms (8 windows, 3 speakers) of 80 x 500 go through a
@@ -26,8 +28,8 @@ HEAD_WIDTH = 64
 """Width of one attention head"""
 BEAM_SIZE = 5
 """Hypotheses for each utterance"""
-FLOAT16_BYTES, INT8_BYTES = 2, 1
-"""Bytes of a number"""
+BYTES = {"float16": (2, 2), "int8_float16": (1, 2), "int8_float32": (1, 4), "float32": (4, 4)}
+"""Bytes of a number by how it is computed: of a weight, and of what is computed from it"""
 BATCH_SIZES = (16, 8, 4)
 """Utterances at once worth having, best first"""
 
@@ -60,7 +62,7 @@ class WhisperFit:
 
     name: str
     compute_type: str
-    """"float16" or "int8_float16": weights of two bytes or of one"""
+    """One of BYTES"""
     max_batch: int
     """Utterances recognised together"""
 
@@ -73,13 +75,14 @@ def shape_of(name: str) -> WhisperShape | None:
 
 def required_gb(shape: WhisperShape, compute_type: str, batch: int) -> float:
     """GB for the weights and for recognising so many utterances at once."""
-    weights = shape.million_parameters * 1e6 * (INT8_BYTES if compute_type == "int8_float16" else FLOAT16_BYTES)
+    weight_bytes, bytes_each = BYTES[compute_type]
+    weights = shape.million_parameters * 1e6 * weight_bytes
     # projections and scores of attention in one layer of the encoder
     layer = ENCODER_POSITIONS * shape.width * 10 + 2 * ENCODER_POSITIONS**2 * shape.width // HEAD_WIDTH
     # the decoder's keys and values: of the audio, shared by all hypotheses, and of the text of each
     audio = shape.decoder_layers * 2 * ENCODER_POSITIONS * shape.width
     text = shape.decoder_layers * 2 * DECODER_POSITIONS * shape.width * BEAM_SIZE
-    return (weights + batch * (layer + audio + text) * FLOAT16_BYTES) / GB
+    return (weights + batch * (layer + audio + text) * bytes_each) / GB
 
 
 def whisper_budget(budget: float) -> float:
@@ -87,18 +90,20 @@ def whisper_budget(budget: float) -> float:
     return max(0.0, budget - DIARIZATION_GB - CUDA_CONTEXT_GB)
 
 
-def first_that_fits(names: Sequence[str], gigabytes: float) -> WhisperFit | None:
-    """The first of the models that fits; precise weights and large batches are given up before it is."""
+def first_that_fits(
+    names: Sequence[str], gigabytes: float, compute_types: Sequence[str] = COMPUTE_TYPES
+) -> WhisperFit | None:
+    """The first of the models that fits; large batches and the better of `compute_types` are given up before it is."""
     for name in names:
         shape = shape_of(name)
-        for compute_type in ("float16", "int8_float16"):
+        for compute_type in compute_types:
             for batch in BATCH_SIZES:
                 if shape is not None and required_gb(shape, compute_type, batch) <= gigabytes:
                     return WhisperFit(name, compute_type, batch)
     return None
 
 
-def min_gb(name: str) -> float | None:
+def min_gb(name: str, compute_types: Sequence[str] = COMPUTE_TYPES) -> float | None:
     """GB that a model needs at least; None for one whose size is not known."""
     shape = shape_of(name)
-    return None if shape is None else required_gb(shape, "int8_float16", BATCH_SIZES[-1])
+    return None if shape is None else min(required_gb(shape, each, BATCH_SIZES[-1]) for each in compute_types)

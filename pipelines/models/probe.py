@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+from pipelines.models.gpus import Gpu
 from pipelines.models.hub import ask, is_cached, is_offline, weights_source
 from pipelines.models.naming import NamedModel, is_path, resolve_names
 from pipelines.models.plugins import GROUPS, names_offered
@@ -25,6 +29,9 @@ from pipelines.options import EngineOptions
 
 PACKAGES = {"whispercpp": "pywhispercpp", "transformers": "transformers"}
 """Packages without which a recogniser of this program cannot be loaded, and which are extras"""
+
+CUBLAS = "libcublas.so.12"
+"""What CTranslate2 loads by this name when it first multiplies on a GPU, and does not bring; PyTorch's does"""
 
 Sources = dict[str, tuple[str, tuple[str, ...]]]
 """Name in the settings to its repository and the files that loading needs"""
@@ -53,7 +60,9 @@ def probe_models(options: EngineOptions) -> Availability:
         weights[speech.weights] = NOT_INSTALLED
         unsettled.pop(speech.weights, None)
     weights.update(_ask_hub(unsettled, options, deadline))
-    return Availability(cuda, weights, plugins)
+    card = options.device.partition(":")[2]  # the memory of other cards is not touched where one is named
+    gpus = {number: ask_gpu(number) for number in range(cuda) if card in ("", str(number))}
+    return Availability(cuda, weights, plugins, gpus)
 
 
 def _wanted(options: EngineOptions, named: dict[str, NamedModel], cuda: int) -> Sources:
@@ -84,6 +93,43 @@ def count_cuda() -> int:
         return int(ctranslate2.get_cuda_device_count())
     except (ImportError, RuntimeError):
         return 0
+
+
+def ask_gpu(number: int) -> Gpu:
+    """What one CUDA device can do, found by computing a little on it; takes a second or two."""
+    try:
+        import ctranslate2
+        import torch
+    except ImportError as error:
+        return Gpu(problem=str(error))
+    return examine_gpu(number, torch, ctranslate2, ctypes.CDLL)
+
+
+def examine_gpu(number: int, torch: Any, ctranslate2: Any, load: Callable[[str], object]) -> Gpu:
+    """The same with these libraries, or what stands in for them; `load` opens a shared library by its name."""
+    if torch.version.cuda is None:
+        return Gpu(problem="PyTorch is installed without CUDA")
+    try:
+        _compute_a_little(torch, number)
+    except (OSError, RuntimeError, AssertionError) as error:
+        return Gpu(problem=_first_line(error))
+    try:
+        load(CUBLAS)
+        return Gpu(frozenset(ctranslate2.get_supported_compute_types("cuda", number)))
+    except (OSError, RuntimeError, ValueError) as error:
+        return Gpu(whisper_problem=_first_line(error))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _compute_a_little(torch: Any, number: int) -> None:
+    """Raises where PyTorch has no code for a GPU, or cannot load cuDNN or cuBLAS."""
+    with torch.inference_mode():
+        sound = torch.ones(4, 4, 64, device=f"cuda:{number}")
+        found = torch.nn.functional.conv1d(sound, sound[:, :, :8])
+        (found[0] @ found[0].mT).cpu()  # only reading a result waits for it, and for what failed
 
 
 def whisper_candidates(name: str, cuda: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipelines.asr.recogniser import RecogniserInfo
 from pipelines.errors import ModelError, ModelMissing, SettingsError
 from pipelines.models.gpu_memory import WhisperFit, first_that_fits, min_gb, shape_of, whisper_budget
+from pipelines.models.gpus import COMPUTE_TYPES, Gpu, GpuChoice, choose_gpus
 from pipelines.models.naming import DEFAULT_MODELS, NamedModel, is_path, resolve_names
 from pipelines.models.pinned_files import EMBEDDING, SEGMENTATION, SPEECH, PinnedFile, locate
 from pipelines.options import DEVICE, DEVICES, MODEL_SETS, EngineOptions
@@ -45,6 +46,8 @@ class Availability:
     """Name or path from the settings to CACHED, ON_HUB, GATED, NOT_FOUND, UNREACHABLE or NOT_INSTALLED"""
     plugins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """"speech", "segmentation" and "embedding" to the names that installed packages offer"""
+    gpus: Mapping[int, Gpu] = field(default_factory=dict)
+    """Number of a CUDA device to what it can do; one that is not in it can do all"""
 
     def has(self, name: str) -> bool:
         """Whether the weights are here or can be fetched."""
@@ -70,7 +73,7 @@ class ModelRef:
     device: str
     """"cpu", "cuda" or "cuda:N" """
     compute_type: str
-    """"float32", "float16", "int8_float16" or "int8" """
+    """"float32", "float16", "int8_float16", "int8_float32" or "int8" """
     local_only: bool = True
     """Whether loading must not ask a hub"""
     candidates: tuple[str, ...] = ()
@@ -146,16 +149,15 @@ def select_models(options: EngineOptions, available: Availability) -> ModelSelec
     """
     if options.set not in MODEL_SETS:
         raise SettingsError(f"models.set must be one of {', '.join(MODEL_SETS)}, not {options.set!r}")
-    devices = _devices(options, available)
+    gpus = _gpus(options, available)
     options, named = resolve_names(options, available.plugins)
-    device = devices[0]
-    speech = _speech(options, named.get("speech"), available, device)
-    segmentation = _segmentation(options, named.get("segmentation"), available, device)
-    embedding = _embedding(options, named.get("embedding"), available, device)
+    speech = _speech(options, named.get("speech"), available, gpus)
+    segmentation = _segmentation(options, named.get("segmentation"), available, gpus.devices[0])
+    embedding = _embedding(options, named.get("embedding"), available, gpus.devices[0])
     languages = ("en",) if speech.kind == "moonshine" or speech.name.endswith(".en") else None
-    why = _why(options, (speech, segmentation, embedding), named, available)
+    why = _why(options, (speech, segmentation, embedding), named, available, gpus)
     # where the recogniser has no GPU, one copy of it gets all of the CPU
-    used = devices if speech.device != "cpu" else devices[:1]
+    used = gpus.devices if speech.device != "cpu" else gpus.devices[:1]
     return ModelSelection(speech, segmentation, embedding, why, languages, used)
 
 
@@ -164,21 +166,10 @@ def is_pinned(ref: ModelRef, pinned: PinnedFile) -> bool:
     return ref.path is not None and ref.path.name == pinned.file
 
 
-def _devices(options: EngineOptions, available: Availability) -> tuple[str, ...]:
-    wanted, gpus = options.device, int(available.cuda)
-    if not re.fullmatch(DEVICE, wanted):
-        raise SettingsError(f"models.device must be one of {', '.join(DEVICES)}, not {wanted!r}")
-    if wanted == "cpu" or (wanted == "auto" and not gpus):
-        return ("cpu",)
-    if not gpus:
-        raise ModelError(
-            f"models.device is {wanted}, but no CUDA device was found: check the driver, or set it to auto"
-        )
-    if wanted in ("auto", "cuda"):
-        return tuple(f"cuda:{gpu}" for gpu in range(gpus)) if gpus > 1 else ("cuda",)
-    if int(wanted.partition(":")[2]) >= gpus:
-        raise ModelError(f"models.device is {wanted}, but the last of the {gpus} CUDA devices is cuda:{gpus - 1}")
-    return (wanted,)
+def _gpus(options: EngineOptions, available: Availability) -> GpuChoice:
+    if not re.fullmatch(DEVICE, options.device):
+        raise SettingsError(f"models.device must be one of {', '.join(DEVICES)}, not {options.device!r}")
+    return choose_gpus(options.device, int(available.cuda), available.gpus)
 
 
 def _is_gpu(device: str) -> bool:
@@ -199,28 +190,28 @@ def _embedded_embedding(options: EngineOptions, device: str) -> ModelRef:
     return ModelRef("embedding", "ge2e", "ge2e", locate(EMBEDDING, options.cache_dir), device, "float32")
 
 
-def _speech(options: EngineOptions, named: NamedModel | None, available: Availability, device: str) -> ModelRef:
+def _speech(options: EngineOptions, named: NamedModel | None, available: Availability, gpus: GpuChoice) -> ModelRef:
     if named is None:
-        return (
-            _embedded_recogniser(options) if options.set == "embedded" else _whisper(options, None, available, device)
-        )
+        return _embedded_recogniser(options) if options.set == "embedded" else _whisper(options, None, available, gpus)
     if named.kind == "moonshine":
         return _embedded_recogniser(options)
     if named.kind == "whisper":
-        return _whisper(options, named, available, device)
+        return _whisper(options, named, available, gpus)
     name = named.weights
     if named.kind in DEFAULT_MODELS:
         _check_path(name, available)
         if not available.has(name):
             raise ModelMissing(_unavailable(f"models.recognizer is {named}", name, available.state(name)))
-    if named.kind == "whispercpp":
-        device = "cpu"  # its wheels are built for nothing else
-    return _ref("speech", named.kind, name, available, device)
+    # the wheels of whisper.cpp are built for nothing but the CPU
+    device = "cpu" if named.kind == "whispercpp" else gpus.devices[0]
+    half = _is_gpu(device) and "float16" in gpus.compute_types
+    return _ref("speech", named.kind, name, available, device, "float16" if half else "float32")
 
 
-def _whisper(options: EngineOptions, named: NamedModel | None, available: Availability, device: str) -> ModelRef:
+def _whisper(options: EngineOptions, named: NamedModel | None, available: Availability, gpus: GpuChoice) -> ModelRef:
     _check_path(options.whisper, available)
-    compute = "float16" if _is_gpu(device) else "int8"
+    device = _whisper_device(options, gpus)
+    compute = gpus.compute_types[0] if _is_gpu(device) else "int8"
     if options.whisper != "auto":
         found = [options.whisper] if available.has(options.whisper) else []
     elif _is_gpu(device):
@@ -235,7 +226,7 @@ def _whisper(options: EngineOptions, named: NamedModel | None, available: Availa
         raise ModelMissing(_unavailable(demand, wanted, _speech_state(options, available, device)))
     max_batch = None
     if _is_gpu(device):
-        fit = _fit_to_memory(options, found)
+        fit = _fit_to_memory(options, found, gpus.compute_types)
         found = [fit.name] if fit else found[:1]
         compute, max_batch = (fit.compute_type, fit.max_batch) if fit else (compute, None)
     name = found[0] if len(found) == 1 else "auto"
@@ -245,18 +236,27 @@ def _whisper(options: EngineOptions, named: NamedModel | None, available: Availa
     return ModelRef("speech", "whisper", name, path, device, compute, local, candidates, max_batch)
 
 
-def _fit_to_memory(options: EngineOptions, found: list[str]) -> WhisperFit | None:
+def _whisper_device(options: EngineOptions, gpus: GpuChoice) -> str:
+    if gpus.whisper_problem and options.device != "auto":
+        raise ModelError(
+            f"models.device is {options.device}, but {gpus.whisper_problem}: install PyTorch for CUDA 12, which brings "
+            "cuBLAS 12, or set models.device to auto or cpu"
+        )
+    return "cpu" if gpus.whisper_problem else gpus.devices[0]
+
+
+def _fit_to_memory(options: EngineOptions, found: list[str], compute_types: tuple[str, ...]) -> WhisperFit | None:
     """How the first of them that fits the memory is to be loaded; None where none is set, or no size is known."""
     known = [name for name in found if shape_of(name)]
     if options.gpu_memory is None or not known:
         return None
     left = whisper_budget(options.gpu_memory)
-    fit = first_that_fits(known, left)
+    fit = first_that_fits(known, left, compute_types)
     if fit is None:
-        smallest = min(known, key=lambda name: min_gb(name) or 0.0)
+        needed, smallest = min((min_gb(name, compute_types) or 0.0, name) for name in known)
         raise ModelError(
             f"models.gpu_memory is {options.gpu_memory:g} GB, of which {left:g} are left for Whisper, but {smallest} "
-            f"needs {min_gb(smallest) or 0.0:.1f}: raise it, name a smaller model in models.whisper, or set it to null"
+            f"needs {needed:.1f}: raise it, name a smaller model in models.whisper, or set it to null"
         )
     return fit
 
@@ -294,8 +294,7 @@ def _embedding(options: EngineOptions, named: NamedModel | None, available: Avai
     return _embedded_embedding(options, device)
 
 
-def _ref(role: str, kind: str, name: str, available: Availability, device: str) -> ModelRef:
-    compute = "float16" if role == "speech" and _is_gpu(device) else "float32"
+def _ref(role: str, kind: str, name: str, available: Availability, device: str, compute: str = "float32") -> ModelRef:
     return ModelRef(role, kind, name, _path(name), device, compute, available.state(name) == CACHED)
 
 
@@ -327,11 +326,32 @@ _CURES = {
 
 
 def _why(
-    options: EngineOptions, refs: Sequence[ModelRef], named: Mapping[str, NamedModel], available: Availability
+    options: EngineOptions,
+    refs: Sequence[ModelRef],
+    named: Mapping[str, NamedModel],
+    available: Availability,
+    gpus: GpuChoice,
+) -> str:
+    """One sentence on all of them, and on what a GPU cannot do."""
+    said = _why_models(options, refs, named, available, gpus.devices[0])
+    speech, wanted, clauses = refs[0], COMPUTE_TYPES[0], [gpus.note]
+    if _is_gpu(speech.device) and wanted not in gpus.compute_types:
+        clauses.insert(0, f"it computes in {speech.compute_type}, because the GPU does not in {wanted}")
+    elif speech.kind == "whisper" and gpus.whisper_problem:
+        clauses.insert(0, f"Whisper computes on the CPU, because {gpus.whisper_problem}")
+    return "; ".join([said.removesuffix("."), *filter(None, clauses)]) + "."
+
+
+def _why_models(
+    options: EngineOptions,
+    refs: Sequence[ModelRef],
+    named: Mapping[str, NamedModel],
+    available: Availability,
+    device: str,
 ) -> str:
     if options.set == "embedded" and not named:
         return "The embedded models serve because models.set is embedded; they read English only."
-    lead = _why_speech(options, refs[0], named.get("speech"), available)
+    lead = _why_speech(options, refs[0], named.get("speech"), available, device)
     rest = [
         clause
         for ref, name in zip(refs[1:], (options.segmentation, options.embedding), strict=True)
@@ -342,14 +362,16 @@ def _why(
     return "; ".join([lead, *rest]) + "."
 
 
-def _why_speech(options: EngineOptions, speech: ModelRef, named: NamedModel | None, available: Availability) -> str:
+def _why_speech(
+    options: EngineOptions, speech: ModelRef, named: NamedModel | None, available: Availability, device: str
+) -> str:
     demanded = "because models.recognizer names it"
     origin = "from this machine" if speech.local_only else "from the model hub"
     if speech.kind == "moonshine":
         if named is None and options.set == "embedded":
             demanded = "because models.set is embedded"
         elif named is None:
-            reason = _REASONS[_speech_state(options, available, "cuda" if available.cuda else "cpu")]
+            reason = _REASONS[_speech_state(options, available, device)]
             demanded = f"because Whisper {reason}"
         return f"The embedded recogniser serves, which reads English only, {demanded}"
     if speech.kind == "whisper" and speech.name == "auto":

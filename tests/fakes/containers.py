@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import cycle
@@ -66,6 +66,34 @@ def encoded(encoding: str, seconds: float = 1.0, channels: int = 1, rate: int = 
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.buffer.getvalue()
+
+
+def with_tracks(
+    muxer: str,
+    tracks: Sequence[Samples],
+    languages: Sequence[str] = (),
+    codec: str = "libopus",
+    rate: int = 48000,
+    stamp: Callable[[int, float], float] = lambda track, seconds: seconds,
+) -> bytes:
+    """Tracks of mono sound of shape (samples,) in one file, interleaved, each packet of 20 ms with the time it gets."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=muxer) as container:
+        streams: list[Any] = [container.add_stream(codec, rate=rate, layout="mono") for _ in tracks]
+        for stream, language in zip(streams, languages, strict=False):
+            stream.metadata["language"] = language
+        for at in range(0, max(map(len, tracks)), 960):
+            for number, (stream, audio) in enumerate(zip(streams, tracks, strict=True)):
+                if at >= len(audio):
+                    continue
+                data = (audio[at : at + 960] * 32767).astype(np.int16).reshape(1, -1)
+                frame = av.AudioFrame.from_ndarray(data, format="s16", layout="mono")
+                stamped = round(stamp(number, at / rate) * rate)
+                frame.sample_rate, frame.pts, frame.time_base = rate, stamped, Fraction(1, rate)
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return file.getvalue()
 
 
 def picture(muxer: str, codec: str) -> bytes:

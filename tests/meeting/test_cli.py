@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -134,6 +135,33 @@ def test_statistics_are_a_table_or_json(data: Path, capsys: pytest.CaptureFixtur
     assert re.search(r"^Ann +0:00:01 +100% +1 +1 +60$", out, re.MULTILINE)
     code, out, _ = run(capsys, "statistics", ID, "--json")
     assert json.loads(out)["speakers"][0]["name"] == "Ann"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-5"])
+@pytest.mark.parametrize(
+    "arguments", [["list", "--title", "Größe"], ["show", "last"], ["search", "Grüße"], ["statistics", "last", "--json"]]
+)
+def test_output_that_is_not_utf_8_shows_what_it_cannot_hold_as_numbers(
+    data: Path, arguments: list[str], encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(data) as store:
+        store.rename_meeting(ID, "Größe 👋").result()
+        TranscriptStore(store).save_speakers(ID, [Speaker("spk1", "Jürgen")]).result()
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    assert main(arguments) == 0
+    shown = written.getvalue().decode(encoding)
+    assert "J\\u00fcrgen" in shown
+    if "--json" in arguments:
+        assert json.loads(shown)["speakers"][0]["name"] == "Jürgen"
+    assert ("Gr\\u00f6\\u00dfe \\ud83d\\udc4b" in shown) == ("--json" not in arguments)
+
+
+def test_neither_locale_nor_variable_makes_the_program_refuse_to_print(data: Path) -> None:
+    for settings in ({"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}):
+        done = program("show", "last", env={**os.environ, "MEETING_DATA_DIR": str(data), **settings})
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Ann: Gr" in done.stdout
 
 
 def test_an_unknown_meeting_is_one_sentence(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,7 @@ from meeting.doctor import (
 from pipelines.engine.capacity import Throughput
 from pipelines.engine.pool import EnginePool
 from pipelines.errors import ModelMissing
+from pipelines.models.gpus import Gpu
 from pipelines.models.selection import Availability, select_models
 from tests.databases.postgres_server import PostgresServer
 from tests.fakes.models.packages import install
@@ -93,10 +94,26 @@ def test_every_package_looked_for_is_one_that_is_required() -> None:
     ],
 )
 def test_the_device_is_named_or_missed(device: str, cuda: bool, ok: bool, words: str) -> None:
-    finding = check_device(Models(device=device), lambda: cuda)
+    finding = check_device(Models(device=device), lambda: cuda, lambda number: Gpu())
     assert finding.ok is ok
     assert words in finding.detail
     assert bool(finding.advice) is not ok
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "ok", "words"),
+    [
+        ("auto", Gpu(problem="no kernel image"), True, "(the CPU computes, because cuda:0 cannot be used (no kernel"),
+        ("cuda", Gpu(problem="no kernel image"), False, "but cuda:0 cannot be used (no kernel image)"),
+        ("auto", Gpu(frozenset({"float32"})), True, "CUDA, 1 device (Whisper in float32)"),
+        ("auto", Gpu(whisper_problem="no cuBLAS"), True, "(cuda:0 cannot be used by CTranslate2 (no cuBLAS))"),
+        ("cuda", Gpu(whisper_problem="no cuBLAS"), True, "cuda:0 cannot be used by CTranslate2 (no cuBLAS)"),
+    ],
+)
+def test_a_gpu_that_is_there_but_cannot_do_all_is_told_of(device: str, gpu: Gpu, ok: bool, words: str) -> None:
+    finding = check_device(Models(device=device), lambda: 1, lambda number: gpu)
+    assert finding.ok is ok
+    assert words in finding.detail
 
 
 def test_missing_models_are_to_be_pulled(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from meeting.config.settings import RENAMED, SECTIONS, SETTINGS, Config
-from meeting.config.sources import load_config
+from meeting.config.sources import OTHERS, SERVICE_LINK, SHORT, load_config
 from pipelines.errors import SettingsError
 from tests.meeting.config.test_settings import defaults
 
@@ -125,6 +125,34 @@ def test_a_wrong_file_is_refused_naming_key_value_and_what_is_allowed(
 
 def test_an_unknown_variable_is_refused_with_a_hint(tmp_path: Path) -> None:
     assert "did you mean MEETING_SERVER_PORT?" in refusal(tmp_path, "", MEETING_SERVER_PROT="1")
+
+
+LINKS = {
+    "SERVICE_HOST": "10.0.0.1",
+    "SERVICE_PORT": "8765",
+    "SERVICE_PORT_HTTP": "8765",
+    "PORT": "tcp://10.0.0.1:8765",
+    "PORT_8765_TCP": "tcp://10.0.0.1:8765",
+    "PORT_8765_TCP_PROTO": "tcp",
+    "PORT_8765_TCP_PORT": "8765",
+    "PORT_8765_TCP_ADDR": "10.0.0.1",
+    "PORT_53_UDP": "udp://10.0.0.1:53",
+}
+"""What Kubernetes puts into each container of a namespace for each service, behind the service's name"""
+
+
+@pytest.mark.parametrize("service", ["MEETING", "MEETING_SERVER", "MEETING_POSTGRES", "MEETING_2"])
+def test_what_kubernetes_tells_of_a_service_is_no_setting(tmp_path: Path, service: str) -> None:
+    told = {f"{service}_{name}": text for name, text in LINKS.items()}
+    assert load_config(write(tmp_path, ""), told) == Config()
+    given = {**told, "MEETING_HOST": "0.0.0.0", "MEETING_SERVER_LOG_LEVEL": "debug"}
+    server = load_config(write(tmp_path, "server: {port: 80}"), given).server
+    assert (server.host, server.port, server.log_level) == ("0.0.0.0", 80, "debug")
+
+
+def test_no_setting_has_a_name_that_kubernetes_may_give() -> None:
+    names = [f"MEETING_{section}_{key}".upper() for section, key in (*SETTINGS, *RENAMED)]
+    assert [name for name in (*SHORT, *OTHERS, *names) if SERVICE_LINK.fullmatch(name)] == []
 
 
 def test_a_variable_of_the_wrong_type_is_named_in_the_refusal(tmp_path: Path) -> None:

@@ -16,12 +16,14 @@ from typing import Any
 
 import pytest
 
+from meeting.cli import EXIT_ERROR, main
 from meeting.client import AudioInfo, AudioRefused, ServerUnreachable, TokenRefused
 from meeting.listen.listen import ListenOptions, PlainView, listen, open_view
 from pipelines.errors import SettingsError
 from tests.conftest import ROOT
 from tests.fakes.access_fakes import TOKEN, locked
 from tests.fakes.server_fakes import Serving, config, serving, tone
+from tests.meeting.listen.test_microphone import Library
 from tests.meeting.recordings.test_replay import recording
 
 LINES = "00:00 Speaker 1: one\n00:01 Speaker 1: one\n"
@@ -94,6 +96,19 @@ def test_a_terminal_gets_a_picture_and_a_pipe_lines() -> None:
     with open(child, "w") as terminal:
         assert type(open_view(terminal, io.StringIO(), "x")).__name__ == "Screen"
     os.close(parent)
+
+
+@pytest.mark.parametrize(("step", "made"), [("__init__", 0), ("start", 1)])
+def test_a_microphone_that_is_missing_or_busy_is_one_sentence_and_mostly_no_meeting(
+    step: str, made: int, served: Serving, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", Library(0, problem=step))
+    before = len(meetings(served))
+    assert main(["listen", "mic", "--server", f"http://127.0.0.1:{served.port}"]) == EXIT_ERROR
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].startswith("error: there is no microphone that can be used: Invalid number")
+    assert len(meetings(served)) == before + made
 
 
 @pytest.mark.slow

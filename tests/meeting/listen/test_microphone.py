@@ -17,30 +17,40 @@ from pipelines.errors import AudioError
 
 
 class Library(ModuleType):
-    """As much of sounddevice as is used: gives `blocks` as fast as it can."""
+    """As much of sounddevice as is used: gives `blocks` as fast as it can, then ends if it is `unplugged`.
+
+    `problem` is the method of a stream that fails.
+    """
 
     PortAudioError = type("PortAudioError", (Exception,), {})
 
-    def __init__(self, blocks: int, problem: bool = False) -> None:
+    def __init__(self, blocks: int, problem: str = "", unplugged: bool = False) -> None:
         super().__init__("sounddevice")
         self.closed = False
         library = self
 
         class RawInputStream:
-            def __init__(self, callback: Any, **options: Any) -> None:
-                if problem:
-                    raise Library.PortAudioError("Invalid number of channels")
+            def __init__(self, callback: Any, finished_callback: Any, **options: Any) -> None:
+                self._check("__init__")
                 assert (options["samplerate"], options["channels"], options["dtype"]) == (16_000, 1, "int16")
-                self._callback, self._size = callback, options["blocksize"]
+                self._callback, self._on_end, self._size = callback, finished_callback, options["blocksize"]
 
-            def __enter__(self) -> None:
+            def _check(self, step: str) -> None:
+                if problem == step:
+                    raise Library.PortAudioError("Invalid number of channels")
+
+            def start(self) -> None:
+                self._check("start")
+
                 def run() -> None:
                     for number in range(blocks):
                         self._callback(bytearray([number % 256]) * (2 * self._size), self._size, None, None)
+                    if unplugged:
+                        self._on_end()
 
                 threading.Thread(target=run).start()
 
-            def __exit__(self, *_: object) -> None:
+            def close(self) -> None:
                 library.closed = True
 
         self.RawInputStream = RawInputStream
@@ -74,10 +84,20 @@ def test_sound_that_nobody_takes_for_a_minute_is_told(monkeypatch: pytest.Monkey
         first(MAX_BLOCKS + 50, pause=0.001)
 
 
-def test_a_device_that_does_not_work_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sounddevice", Library(0, problem=True))
-    with pytest.raises(AudioError, match="no microphone that can be used: Invalid number"):
+@pytest.mark.parametrize("step", ["__init__", "start"])
+def test_a_device_that_is_missing_or_busy_is_told(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", library := Library(0, problem=step))
+    with pytest.raises(AudioError, match=r"no microphone that can be used: Invalid number.*; connect one"):
         first(1)
+    assert library.closed == (step == "start")
+
+
+def test_a_device_that_is_unplugged_is_told_once_what_came_was_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", library := Library(3, unplugged=True))
+    assert len(first(3)) == 3
+    with pytest.raises(AudioError, match="the microphone is gone"):
+        first(4)
+    assert library.closed
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Short:
         self.refused = refused
         self.taken = 0
 
-    def demux(self, stream: Any) -> Any:
+    def demux(self, *streams: Any) -> Any:
         """Packets, or none."""
         while self.taken < 3:
             if self.refused:
@@ -65,9 +65,9 @@ class Short:
 
 
 def test_a_packet_with_a_damaged_length_is_left_out_but_not_for_ever() -> None:
-    assert list(containers._packets(Short(containers.MAX_OVERSIZED_PACKETS), None)) == [1, 2, 3]
+    assert list(containers._packets(Short(containers.MAX_OVERSIZED_PACKETS), ())) == [1, 2, 3]
     with pytest.raises(MemoryError):
-        list(containers._packets(Short(containers.MAX_OVERSIZED_PACKETS + 1), None))
+        list(containers._packets(Short(containers.MAX_OVERSIZED_PACKETS + 1), ()))
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(12, "Cannot allocate memory")])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.audio.containers import MAX_TRACKS
 from pipelines.audio.decoder_process import DecoderDied
 from pipelines.audio.recording import read_recording
 from pipelines.audio.recording_process import isolated_recording
@@ -17,7 +18,7 @@ from pipelines.types import Samples
 from tests.conftest import Sample
 from tests.fakes.bombs import BOMBS
 from tests.fakes.children import children
-from tests.fakes.containers import encoded
+from tests.fakes.containers import encoded, tone, with_tracks
 
 
 def all_of(path: Path) -> Samples:
@@ -32,6 +33,12 @@ def test_it_is_the_audio_that_is_read_in_this_process(tmp_path: Path, encoding: 
     path.write_bytes(encoded(encoding, 3.0, 2))
     assert np.array_equal(all_of(path), np.concatenate(list(read_recording(path))))
     assert children() == []
+
+
+def test_there_is_memory_for_as_many_tracks_as_are_heard(tmp_path: Path) -> None:
+    path = tmp_path / "a recording"
+    path.write_bytes(with_tracks("mp4", [tone(48_000, 1.0)[:, 0]] * MAX_TRACKS, codec="aac"))
+    assert np.array_equal(all_of(path), np.concatenate(list(read_recording(path))))
 
 
 def test_its_length_is_known_before_it_is_read(sample: Sample) -> None:
