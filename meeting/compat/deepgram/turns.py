@@ -13,7 +13,7 @@ from meeting.compat.deepgram.query import Query
 from meeting.compat.deepgram.shapes import Heading, alternative, to_json, word_of
 from meeting.compat.deepgram.translator import IDLE_SECONDS, INTERNAL, POLICY
 from meeting.compat.exchange import Action, Close, Finish, Tell
-from meeting.compat.lines import Lines, word_key
+from meeting.compat.lines import Lines, Speech, word_key
 from meeting.compat.live_stream import StreamMessage
 from meeting.compat.recording import SERIOUS
 from meeting.core.errors import ErrorCode, ProtocolError
@@ -31,6 +31,7 @@ class TurnTranslator:
         self._audio = ClientAudio(query.raw, query.decoded)
         self._active_at = now
         self._lines = Lines()
+        self._speech = Speech()
         self._sequence = 0
         self._turn = 0
         self._started = False
@@ -95,6 +96,8 @@ class TurnTranslator:
         """What has happened to the turn."""
         if isinstance(message, ErrorMessage):
             return self._failure(message)
+        if isinstance(message, SegmentMessage):
+            self._speech.apply(message)
         if not self._lines.apply(message) or not isinstance(message, SegmentMessage):
             return []
         if message.text and any(word_key(word) not in self._told for word in message.words):
@@ -108,7 +111,7 @@ class TurnTranslator:
             for word in line.words
             if word_key(word) not in self._told
         ]
-        return self._turn_told(words, all(line.final for line in lines)) if words else []
+        return self._turn_told(words, not self._speech.goes_on) if words else []
 
     def _turn_told(self, words: list[tuple[WordMessage, str | None]], over: bool) -> list[Action]:
         started, self._started = self._started, not over

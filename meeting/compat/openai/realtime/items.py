@@ -167,13 +167,13 @@ class Items:
     def _follows_a_pause(self, line: SegmentMessage, whole: str, item: Item) -> bool:
         """Whether a new line comes so long after an item that this has ended: told late where the models are behind."""
         silence = self.settings.silence
-        if silence is None or item.end is not None or item.open or item.holds(whole) or not line.words:
+        if silence is None or item.end is not None or item.goes_on or item.holds(whole) or not line.words:
             return False
         return line.words[0].start - item.last_word_end(self._lines) >= silence
 
     def _quiet(self, item: Item, now: float, received: float) -> bool:
         silence = self.settings.silence
-        if silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:
+        if silence is None or item.goes_on or now < item.changed_at + PAUSE_SECONDS:
             return False
         return received >= item.last_word_end(self._lines) + silence
 

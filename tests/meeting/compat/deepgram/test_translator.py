@@ -211,6 +211,49 @@ def test_speech_is_told_to_have_started_with_the_first_words() -> None:
     assert one.from_meeting(line("s1.2", 1, "morning.", 2.5), 0.0) == []
 
 
+def test_speech_starts_once_however_many_of_its_sentences_become_final() -> None:
+    one = translator("vad_events=true")
+    told_all = one.from_meeting(line("s1", 1, "Good morning.", 2.0, pause=False), 0.0)
+    told_all += one.from_meeting(line("s1-2", 1, "Shall we", 3.0, final=False), 0.0)
+    told_all += one.from_meeting(line("s1-2", 2, "Shall we?", 3.0), 0.0)
+    told_all += one.from_meeting(line("s2", 1, "uh", 5.0, final=False), 0.0)
+    told_all += one.from_meeting(line("s2", 2, "", 5.0), 0.0)
+    told_all += one.from_meeting(line("s3", 1, "Yes.", 7.0), 0.0)
+    starts = [one["timestamp"] for one in told(told_all) if one["type"] == "SpeechStarted"]
+    assert starts == [2.0, 5.0, 7.0]
+
+
+def test_a_sentence_that_becomes_final_late_in_the_midst_of_speech_is_no_end_of_an_utterance() -> None:
+    one = translator("utterance_end_ms=1000")
+    one.from_meeting(Ack(0, 4.0), 0.0)
+    assert kinds(one.from_meeting(line("s1", 1, "Good morning.", 1.0, pause=False), 0.0)) == ["Results"]
+    assert one.from_meeting(Ack(0, 4.5), 0.0) == []
+    assert kinds(one.from_meeting(Ack(0, 5.0), 0.0)) == ["UtteranceEnd"], "a second without another word"
+    (pause,) = told(one.from_meeting(line("s1", 2, "Good morning.", 1.0), 0.0))
+    assert (pause["type"], pause["speech_final"]) == ("Results", True)
+    assert one.from_meeting(Ack(0, 9.0), 0.0) == []
+
+
+def test_what_is_finalized_in_a_container_while_somebody_speaks_ends_no_speech() -> None:
+    one = translator(raw="")
+    one.from_meeting(line("s1", 1, "Good.", pause=False), 0.0)
+    one.from_client('{"type":"Finalize"}', 1.0)
+    one.fed(1.0 + FINALIZE_SECONDS)
+    (result,) = told(one.tick(1.0 + FINALIZE_SECONDS))
+    assert (result["from_finalize"], result["speech_final"]) == (True, False)
+
+
+def test_the_end_of_speech_is_told_once_where_finalize_tells_it() -> None:
+    one = translator()
+    one.from_client(SECOND, 0.0)
+    one.from_meeting(line("s1", 1, "Good.", pause=False), 0.0)
+    one.from_client('{"type":"Finalize"}', 1.0)
+    one.from_meeting(Ack(0, 1.0 + FLUSH_SECONDS), 1.1)
+    (result,) = told(one.tick(1.1 + SETTLE_SECONDS))
+    assert (result["from_finalize"], result["speech_final"]) == (True, True)
+    assert one.from_meeting(line("s1", 2, "Good."), 3.0) == []
+
+
 def test_a_client_that_sends_nothing_is_sent_away() -> None:
     one = translator()
     one.from_client('{"type":"KeepAlive"}', 5.0)

@@ -56,8 +56,29 @@ def test_lines_of_two_speakers_without_a_pause_are_one_turn() -> None:
     one = translator()
     one.from_meeting(line("s1", 1, "Good", final=False), 0.0)
     assert events(one.from_meeting(line("s1.2", 1, "Yes", 1.0, final=False), 0.0)) == [("Update", 0, "Good Yes")]
-    assert events(one.from_meeting(line("s1", 2, "Good."), 0.0)) == [("Update", 0, "Good. Yes")]
+    assert events(one.from_meeting(line("s1", 2, "Good.", pause=False), 0.0)) == [("Update", 0, "Good. Yes")]
     assert events(one.from_meeting(line("s1.2", 2, "Yes.", 1.0), 0.0)) == [("EndOfTurn", 0, "Good. Yes.")]
+
+
+def test_a_turn_goes_on_while_sentences_of_it_become_final() -> None:
+    one = translator()
+    one.from_meeting(line("s1", 1, "Good morning. Shall", final=False), 0.0)
+    assert events(one.from_meeting(line("s1", 2, "Good morning.", pause=False), 0.0)) == [
+        ("Update", 0, "Good morning.")
+    ]
+    one.from_meeting(line("s1-2", 1, "Shall we", 1.0, final=False), 0.0)
+    assert events(one.from_meeting(line("s1-2", 2, "Shall we start?", 1.0), 0.0)) == [
+        ("EndOfTurn", 0, "Good morning. Shall we start?")
+    ]
+
+
+def test_a_turn_ends_with_its_pause_where_no_words_come_with_that() -> None:
+    one = translator()
+    one.from_meeting(line("s1", 1, "Good morning.", pause=False), 0.0)
+    one.from_meeting(line("s1-2", 1, "uh", 1.0, final=False), 0.0)
+    assert events(one.from_meeting(line("s1-2", 2, "", 1.0, final=False), 0.0)) == [("Update", 0, "Good morning.")]
+    assert events(one.from_meeting(line("s1", 2, "Good morning."), 0.0)) == [("EndOfTurn", 0, "Good morning.")]
+    assert one.from_meeting(line("s1", 3, "Good morning."), 0.0) == []
 
 
 def test_a_turn_whose_words_are_taken_back_says_nothing() -> None:
