@@ -897,7 +897,7 @@ COMPATIBLE = (
     Mutant(
         "finalize-does-not-wait-for-the-models",
         "meeting/compat/deepgram/translator.py",
-        "        return self._received - self._backlog() >= self._finalizing[0] - FLUSH_SECONDS",
+        "        return self._received - self._backlog() >= self._finalizing[0] - self._audio.flush",
         "        return True",
         ("tests/meeting/compat/deepgram/test_translator.py",),
     ),

@@ -9,7 +9,14 @@ from meeting.core.continuity.gaps import SAMPLE_BYTES
 from meeting.core.messages import AudioInfo
 
 FLUSH_SECONDS = 1.0
-"""Silence that ends an utterance when its end is asked for"""
+"""Silence that ends an utterance when its end is asked for, at least"""
+FLUSH_MARGIN = 0.6
+"""Seconds by which it is longer than the silence that ends an utterance: voice activity fades, and sees whole frames"""
+
+
+def flush_seconds(endpoint_silence: float) -> float:
+    """Silence that ends an utterance where `endpoint_silence` (seconds) is what any takes to end."""
+    return max(FLUSH_SECONDS, endpoint_silence + FLUSH_MARGIN)
 
 
 class Clock:
@@ -31,9 +38,13 @@ class Clock:
 class ClientAudio:
     """One client's audio on its way to the meeting."""
 
-    def __init__(self, raw: AudioInfo | None, decoded: Callable[[bytes], bytes]) -> None:
-        """`raw`: what the meeting is given; None of a container. `decoded` makes it of what the client sends."""
+    def __init__(self, raw: AudioInfo | None, decoded: Callable[[bytes], bytes], flush: float = FLUSH_SECONDS) -> None:
+        """`raw`: what the meeting is given; None of a container. `decoded` makes it of what the client sends.
+
+        `flush` is how many seconds of silence end an utterance.
+        """
         self.clock = Clock()
+        self.flush = flush
         self._decoded = decoded
         self._sent = 0
         """Bytes that the meeting was given"""
@@ -56,8 +67,8 @@ class ClientAudio:
         if not self._rate:
             return None
         padding = -self._sent % self._frame
-        self.clock.insert(self.seconds, FLUSH_SECONDS)
-        return self._give(bytes(padding + round(FLUSH_SECONDS * self._rate / self._frame) * self._frame))
+        self.clock.insert(self.seconds, self.flush)
+        return self._give(bytes(padding + round(self.flush * self._rate / self._frame) * self._frame))
 
     def _give(self, audio: bytes) -> Feed:
         self._sent += len(audio)

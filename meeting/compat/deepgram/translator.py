@@ -33,9 +33,10 @@ POLICY, INTERNAL = 1008, 1011
 class Translator:
     """One client."""
 
-    def __init__(self, query: Query, heading: Heading, now: float) -> None:
+    def __init__(self, query: Query, heading: Heading, now: float, flush: float = FLUSH_SECONDS) -> None:
+        """`flush` is how many seconds of silence end an utterance."""
         self._query = query
-        self._audio = ClientAudio(query.raw, query.decoded)
+        self._audio = ClientAudio(query.raw, query.decoded, flush)
         self._clock = self._audio.clock
         self._digest = hashlib.sha256()
         self._results = Results(query, heading, self._clock)
@@ -223,7 +224,7 @@ class Translator:
         if self._finalizing is None or self._results.speech.growing:
             return False
         # the silence itself need not be heard
-        return self._received - self._backlog() >= self._finalizing[0] - FLUSH_SECONDS
+        return self._received - self._backlog() >= self._finalizing[0] - self._audio.flush
 
     def greeting(self) -> list[Action]:
         """What a client is told first: nothing."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from meeting.compat.client_audio import ClientAudio
+from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio
 from meeting.compat.deepgram.control import kind_of
 from meeting.compat.deepgram.query import Query
 from meeting.compat.deepgram.shapes import Heading, alternative, to_json, word_of
@@ -23,12 +23,13 @@ from meeting.core.messages import ErrorMessage, JsonObject, SegmentMessage, Word
 class TurnTranslator:
     """One client."""
 
-    def __init__(self, query: Query, heading: Heading, now: float) -> None:
+    def __init__(self, query: Query, heading: Heading, now: float, flush: float = FLUSH_SECONDS) -> None:
+        """`flush` is how many seconds of silence end an utterance."""
         self.closing = False
         """Whether the client has no more audio"""
         self._query = query
         self._heading = heading
-        self._audio = ClientAudio(query.raw, query.decoded)
+        self._audio = ClientAudio(query.raw, query.decoded, flush)
         self._active_at = now
         self._lines = Lines()
         self._speech = Speech()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio, Clock
+from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio, Clock, flush_seconds
 from meeting.compat.exchange import Feed
+from pipelines.audio.endpointing import Endpointer, EndpointerOptions
+from pipelines.types import SAMPLE_RATE
 from tests.meeting.compat.deepgram.streams import query
 
 
@@ -32,6 +35,22 @@ def test_silence_begins_with_a_whole_sample_and_is_as_long_as_it_should_be(raw: 
     assert (len(silence.data) + 1) % frame == 0
     assert audio.seconds == pytest.approx(FLUSH_SECONDS, abs=0.002)
     assert audio.clock(audio.seconds) == pytest.approx(0.0, abs=0.002)
+
+
+@pytest.mark.parametrize("endpoint_silence", [0.1, 0.4, 1.0, 2.5, 5.0])
+def test_the_silence_ends_an_utterance_whatever_silence_that_takes(endpoint_silence: float) -> None:
+    endpointer = Endpointer(
+        lambda frame: float(frame.max() > 0.1), EndpointerOptions(endpoint_silence=endpoint_silence)
+    )
+    flush = flush_seconds(endpoint_silence)
+    endpointer(np.ones(SAMPLE_RATE, np.float32))
+    (ended,) = [one for one in endpointer(np.zeros(round(flush * SAMPLE_RATE), np.float32)) if one.final]
+    assert ended.end_reason == "silence"
+    assert FLUSH_SECONDS <= flush <= endpoint_silence + 1.0
+    audio = ClientAudio(query().raw, query().decoded, flush)
+    audio.feed(bytes(32_000))
+    assert audio.silence() == Feed(bytes(round(flush * 16_000) * 2))
+    assert audio.clock(2.0 + flush) == 2.0
 
 
 def test_into_a_container_nothing_can_be_put() -> None:

@@ -6,7 +6,7 @@ for a line waits a little for its speaker before it is told as a segment.
 
 from __future__ import annotations
 
-from meeting.compat.client_audio import FLUSH_SECONDS, Clock
+from meeting.compat.client_audio import ClientAudio
 from meeting.compat.lines import Lines, word_key
 from meeting.compat.live_stream import StreamMessage
 from meeting.compat.openai.realtime.item import Item
@@ -30,12 +30,13 @@ LOOK_SECONDS = 0.1
 class Items:
     """All items of one session; what is told are events without their ids."""
 
-    def __init__(self, prefix: str, clock: Clock, settings: Settings) -> None:
-        """`prefix` begins the ids of items."""
+    def __init__(self, prefix: str, audio: ClientAudio, settings: Settings) -> None:
+        """`prefix` begins the ids of items; `audio` is what the client has sent, and knows its times."""
         self.settings = settings
         """As they are now: what is told, and when"""
         self._prefix = prefix
-        self._clock = clock
+        self._clock = audio.clock
+        self._flush = audio.flush
         self._lines = Lines()
         self._items: list[Item] = []
         """Those that are not complete, in order; only the last one may still grow"""
@@ -123,7 +124,7 @@ class Items:
     def _end(self, at: float, now: float) -> Item:
         growing = self._items[-1] if self._items and self._items[-1].end is None else self._open(now)
         growing.end, growing.by_hand = at, True
-        self._begin = at + FLUSH_SECONDS
+        self._begin = at + self._flush
         return growing
 
     # As time goes by

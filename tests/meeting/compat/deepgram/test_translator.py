@@ -81,6 +81,18 @@ def test_an_utterance_that_is_to_end_gets_silence_and_its_result_says_why() -> N
     assert not told(one.from_meeting(line("s2", 1, "Yes.", 3.0), 200.0))[0]["from_finalize"]
 
 
+def test_a_longer_silence_where_the_settings_ask_for_it_is_waited_for_and_no_part_of_the_clients_time() -> None:
+    one = Translator(query(""), heading(), 0.0, 3.6)
+    one.opened(lambda: 3.7)
+    one.from_client(SECOND, 0.0)
+    assert one.from_client('{"type":"Finalize"}', 1.0) == [Feed(bytes(115_200))]
+    one.from_meeting(Ack(0, 4.6), 1.1)
+    assert one.tick(1.1 + SETTLE_SECONDS) == [], "the models are behind what was said"
+    one.opened(lambda: 3.5)
+    assert told(one.tick(1.1 + 2 * SETTLE_SECONDS))[0]["from_finalize"]
+    assert told(one.from_meeting(line("s1", 1, "Yes.", 5.0), 9.0))[0]["start"] == 1.4
+
+
 def test_half_a_sample_is_made_whole_before_the_silence() -> None:
     one = translator()
     one.from_client(b"\1" * 3, 0.0)

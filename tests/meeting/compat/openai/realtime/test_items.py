@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meeting.compat.client_audio import FLUSH_SECONDS, Clock
+from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio
 from meeting.compat.openai.realtime.items import (
     FINISH_SECONDS,
     LABEL_SECONDS,
@@ -22,7 +22,8 @@ SPEECH = "conversation.item.input_audio_transcription."
 
 def made(silence: float | None = 0.5, diarize: bool = False, older: bool = False) -> Items:
     turns = None if silence is None else {**TURN_DETECTION, "silence_duration_ms": 1000 * silence}
-    return Items("x", Clock(), Settings(turn_detection=turns, diarize=diarize, older=older))
+    settings = Settings(turn_detection=turns, diarize=diarize, older=older)
+    return Items("x", ClientAudio(settings.audio, settings.decoded), settings)
 
 
 def kinds(events: list[JsonObject]) -> list[str]:
