@@ -47,7 +47,9 @@ class ClientAudio:
         self.flush = flush
         self._decoded = decoded
         self._sent = 0
-        """Bytes that the meeting was given"""
+        """Bytes that the meeting was given: of raw audio whole samples of all channels"""
+        self._rest = b""
+        """What there is of the next sample"""
         self._frame = 0 if raw is None else SAMPLE_BYTES[raw.encoding] * raw.channels
         """Bytes of a sample of all channels"""
         self._rate = 0 if raw is None else self._frame * raw.sample_rate
@@ -59,16 +61,22 @@ class ClientAudio:
         return self._sent / self._rate if self._rate else 0.0
 
     def feed(self, data: bytes) -> Feed:
-        """Audio of the client, as the meeting is given it."""
-        return self._give(self._decoded(data))
+        """Audio of the client, as the meeting is given it; a sample that is not whole waits for its rest."""
+        audio = self._rest + self._decoded(data)
+        whole = len(audio) // self._frame * self._frame if self._frame else len(audio)
+        self._rest = audio[whole:]
+        return self._give(audio[:whole])
+
+    def drop_rest(self) -> None:
+        """What comes next begins with a sample of its own: the rest of one that is not whole never comes."""
+        self._rest = b""
 
     def silence(self) -> Feed | None:
-        """Silence behind a whole sample; None for a container, into which nothing can be put."""
+        """Silence behind the last whole sample; None for a container, into which nothing can be put."""
         if not self._rate:
             return None
-        padding = -self._sent % self._frame
         self.clock.insert(self.seconds, self.flush)
-        return self._give(bytes(padding + round(self.flush * self._rate / self._frame) * self._frame))
+        return self._give(bytes(round(self.flush * self._rate / self._frame) * self._frame))
 
     def _give(self, audio: bytes) -> Feed:
         self._sent += len(audio)

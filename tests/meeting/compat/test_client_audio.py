@@ -27,12 +27,26 @@ def test_what_was_sent_is_decoded_and_counted() -> None:
     ("raw", "frame"),
     [("encoding=linear16&sample_rate=11025&channels=3", 6), ("encoding=linear32&sample_rate=44100", 4)],
 )
-def test_silence_begins_with_a_whole_sample_and_is_as_long_as_it_should_be(raw: str, frame: int) -> None:
+def test_a_sample_that_is_not_whole_waits_behind_the_silence_for_its_rest(raw: str, frame: int) -> None:
     audio = made(raw)
-    audio.feed(bytes(frame * 7 + 1))
+    assert audio.feed(b"\1" * (frame * 7 + 1)) == Feed(b"\1" * frame * 7)
     silence = audio.silence()
     assert silence is not None
-    assert (len(silence.data) + 1) % frame == 0
+    assert len(silence.data) % frame == 0
+    assert audio.feed(b"") == Feed(b"")
+    assert audio.feed(b"\2" * frame) == Feed(b"\1" + b"\2" * (frame - 1))
+    audio.drop_rest()
+    assert audio.feed(b"\3" * frame) == Feed(b"\3" * frame)
+
+
+@pytest.mark.parametrize(
+    ("raw", "frame"),
+    [("encoding=linear16&sample_rate=11025&channels=3", 6), ("encoding=linear32&sample_rate=44100", 4)],
+)
+def test_silence_is_as_long_as_it_should_be(raw: str, frame: int) -> None:
+    audio = made(raw)
+    audio.feed(bytes(frame * 7 + 1))
+    audio.silence()
     assert audio.seconds == pytest.approx(FLUSH_SECONDS, abs=0.002)
     assert audio.clock(audio.seconds) == pytest.approx(0.0, abs=0.002)
 

@@ -111,6 +111,7 @@ class Translator:
                 return self._ended(self._items.commit(self._audio.seconds, now))
             case "input_audio_buffer.clear":
                 if self._uncommitted <= 0:
+                    self._audio.drop_rest()
                     return [self._tell(CLEARED)]
                 self._items.clear(self._audio.seconds, now)
                 return self._ended([CLEARED])
@@ -127,6 +128,7 @@ class Translator:
 
     def _ended(self, told: list[JsonObject]) -> list[Action]:
         """What is told of the end of an item, and silence behind its audio, for which there may be no room yet."""
+        self._audio.drop_rest()  # it was in the buffer of this item, and the next one's is empty
         silence = self._audio.silence()
         assert silence is not None
         return [*map(self._tell, told), silence]

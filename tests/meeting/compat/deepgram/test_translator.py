@@ -93,12 +93,11 @@ def test_a_longer_silence_where_the_settings_ask_for_it_is_waited_for_and_no_par
     assert told(one.from_meeting(line("s1", 1, "Yes.", 5.0), 9.0))[0]["start"] == 1.4
 
 
-def test_half_a_sample_is_made_whole_before_the_silence() -> None:
+def test_half_a_sample_waits_for_its_other_half_behind_the_silence() -> None:
     one = translator()
-    one.from_client(b"\1" * 3, 0.0)
-    (feed,) = one.from_client('{"type":"Finalize"}', 1.0)
-    assert isinstance(feed, Feed)
-    assert len(feed.data) == 1 + round(FLUSH_SECONDS * 32_000)
+    assert one.from_client(b"\1\2\3", 0.0) == [Feed(b"\1\2")]
+    assert one.from_client('{"type":"Finalize"}', 1.0) == [Feed(bytes(round(FLUSH_SECONDS * 32_000)))]
+    assert one.from_client(b"\4\5\6", 2.0) == [Feed(b"\3\4\5\6")]
 
 
 def test_times_go_on_as_if_the_silence_were_not_there() -> None:

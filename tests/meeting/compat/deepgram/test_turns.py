@@ -96,6 +96,13 @@ def test_a_turn_can_be_ended_by_hand() -> None:
     assert translator(raw="encoding=flac").from_client('{"type":"ForceEndTurn"}', 0.0) == []
 
 
+def test_half_a_sample_waits_for_its_other_half_behind_a_turn_that_is_ended_by_hand() -> None:
+    one = translator()
+    one.from_client(b"\1\2\3", 0.0)
+    one.from_client('{"type":"ForceEndTurn"}', 0.0)
+    assert one.from_client(b"\4", 0.0) == [Feed(b"\3\4")]
+
+
 def test_audio_goes_to_the_meeting_and_its_end_ends_it() -> None:
     one = translator()
     assert one.from_client(b"\1\2", 0.0) == [Feed(b"\1\2")]
