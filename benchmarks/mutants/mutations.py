@@ -618,6 +618,13 @@ TEXT = (
         ("tests/meeting/core/editing/test_overlay.py",),
     ),
     Mutant(
+        "added-words-have-no-time",
+        "meeting/core/editing/respelling.py",
+        "        if _make_room(out, first, last) == len(out):",
+        "        if True:",
+        ("tests/meeting/core/editing/test_respelling.py",),
+    ),
+    Mutant(
         "lines-of-any-length-written",
         "meeting/core/editing/respelling.py",
         "if len(written) > MAX_WORDS:",
