@@ -175,6 +175,8 @@ class Hypothesis:
     """Number of words at the start that are final though the utterance grows; None where that was not asked"""
     line: int = 0
     """Which line of the utterance it is, from 0: each time that some of its words become final another one begins"""
+    pause: bool = False
+    """Whether it is final and nobody goes on speaking behind it: the audio is silent there, or ends"""
     audio: Samples | None = field(default=None, compare=False, repr=False)
     """That of the utterance, where a second pass may need it"""
 
@@ -265,6 +267,8 @@ class Segment:
     """Characters at the start of `text` that will not be taken back"""
     overlap: bool = False
     """Whether somebody else is heard through most of it"""
+    pause: bool = field(default=False, compare=False)
+    """Whether nobody goes on speaking behind it, as in `Hypothesis`; known of live lines only, and never stored"""
 
     @property
     def text(self) -> str:

@@ -618,6 +618,13 @@ TEXT = (
         ("tests/meeting/core/editing/test_overlay.py",),
     ),
     Mutant(
+        "added-words-have-no-time",
+        "meeting/core/editing/respelling.py",
+        "        if _make_room(out, first, last) == len(out):",
+        "        if True:",
+        ("tests/meeting/core/editing/test_respelling.py",),
+    ),
+    Mutant(
         "lines-of-any-length-written",
         "meeting/core/editing/respelling.py",
         "if len(written) > MAX_WORDS:",
@@ -855,9 +862,30 @@ COMPATIBLE = (
     Mutant(
         "words-are-told-twice",
         "meeting/compat/deepgram/results.py",
-        "        new = [word for word in line.words if word_key(word) not in self._told]",
-        "        new = list(line.words)",
+        "        return [word for word in line.words if word_key(word) not in self._told]",
+        "        return list(line.words)",
         ("tests/meeting/compat/deepgram/test_results.py",),
+    ),
+    Mutant(
+        "every-final-line-ends-speech",
+        "meeting/compat/deepgram/results.py",
+        "        over = line.pause and line.end >= self._last_end",
+        "        over = not self.speech.growing and not self._held",
+        ("tests/meeting/compat/deepgram/test_results.py",),
+    ),
+    Mutant(
+        "pause-without-words-is-lost",
+        "pipelines/stream/merge.py",
+        "        elif line.pause and earlier is not None:",
+        "        elif False:",
+        ("tests/pipelines/stream/test_merge.py",),
+    ),
+    Mutant(
+        "cut-of-long-speech-is-a-pause",
+        "pipelines/stream/stream.py",
+        '        pause = final and utterance.end_reason != "length"',
+        "        pause = final",
+        ("tests/pipelines/stream/test_stream.py",),
     ),
     Mutant(
         "events-tell-words-twice",
@@ -876,7 +904,7 @@ COMPATIBLE = (
     Mutant(
         "finalize-does-not-wait-for-the-models",
         "meeting/compat/deepgram/translator.py",
-        "        return self._received - self._backlog() >= self._finalizing[0] - FLUSH_SECONDS",
+        "        return self._received - self._backlog() >= self._finalizing[0] - self._audio.flush",
         "        return True",
         ("tests/meeting/compat/deepgram/test_translator.py",),
     ),
@@ -890,8 +918,8 @@ COMPATIBLE = (
     Mutant(
         "speech-of-two-sentences-is-two-items",
         "meeting/compat/openai/realtime/items.py",
-        "if silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:",
-        "if silence is None or item.open:",
+        "if silence is None or item.goes_on or now < item.changed_at + PAUSE_SECONDS:",
+        "if silence is None or item.goes_on:",
         ("tests/meeting/compat/openai/realtime/test_items.py",),
     ),
     Mutant(

@@ -9,7 +9,14 @@ from meeting.core.continuity.gaps import SAMPLE_BYTES
 from meeting.core.messages import AudioInfo
 
 FLUSH_SECONDS = 1.0
-"""Silence that ends an utterance when its end is asked for"""
+"""Silence that ends an utterance when its end is asked for, at least"""
+FLUSH_MARGIN = 0.6
+"""Seconds by which it is longer than the silence that ends an utterance: voice activity fades, and sees whole frames"""
+
+
+def flush_seconds(endpoint_silence: float) -> float:
+    """Silence that ends an utterance where `endpoint_silence` (seconds) is what any takes to end."""
+    return max(FLUSH_SECONDS, endpoint_silence + FLUSH_MARGIN)
 
 
 class Clock:
@@ -31,12 +38,18 @@ class Clock:
 class ClientAudio:
     """One client's audio on its way to the meeting."""
 
-    def __init__(self, raw: AudioInfo | None, decoded: Callable[[bytes], bytes]) -> None:
-        """`raw`: what the meeting is given; None of a container. `decoded` makes it of what the client sends."""
+    def __init__(self, raw: AudioInfo | None, decoded: Callable[[bytes], bytes], flush: float = FLUSH_SECONDS) -> None:
+        """`raw`: what the meeting is given; None of a container. `decoded` makes it of what the client sends.
+
+        `flush` is how many seconds of silence end an utterance.
+        """
         self.clock = Clock()
+        self.flush = flush
         self._decoded = decoded
         self._sent = 0
-        """Bytes that the meeting was given"""
+        """Bytes that the meeting was given: of raw audio whole samples of all channels"""
+        self._rest = b""
+        """What there is of the next sample"""
         self._frame = 0 if raw is None else SAMPLE_BYTES[raw.encoding] * raw.channels
         """Bytes of a sample of all channels"""
         self._rate = 0 if raw is None else self._frame * raw.sample_rate
@@ -48,16 +61,22 @@ class ClientAudio:
         return self._sent / self._rate if self._rate else 0.0
 
     def feed(self, data: bytes) -> Feed:
-        """Audio of the client, as the meeting is given it."""
-        return self._give(self._decoded(data))
+        """Audio of the client, as the meeting is given it; a sample that is not whole waits for its rest."""
+        audio = self._rest + self._decoded(data)
+        whole = len(audio) // self._frame * self._frame if self._frame else len(audio)
+        self._rest = audio[whole:]
+        return self._give(audio[:whole])
+
+    def drop_rest(self) -> None:
+        """What comes next begins with a sample of its own: the rest of one that is not whole never comes."""
+        self._rest = b""
 
     def silence(self) -> Feed | None:
-        """Silence behind a whole sample; None for a container, into which nothing can be put."""
+        """Silence behind the last whole sample; None for a container, into which nothing can be put."""
         if not self._rate:
             return None
-        padding = -self._sent % self._frame
-        self.clock.insert(self.seconds, FLUSH_SECONDS)
-        return self._give(bytes(padding + round(FLUSH_SECONDS * self._rate / self._frame) * self._frame))
+        self.clock.insert(self.seconds, self.flush)
+        return self._give(bytes(round(self.flush * self._rate / self._frame) * self._frame))
 
     def _give(self, audio: bytes) -> Feed:
         self._sent += len(audio)

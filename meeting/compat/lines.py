@@ -95,6 +95,34 @@ class Lines:
         return True
 
 
+class Speech:
+    """Whether somebody is speaking, by the lines as they come: from the first words to the pause behind the last.
+
+    A line may become final while its speaker goes on. Only `pause` of a line says that nobody does.
+    """
+
+    def __init__(self) -> None:
+        self.growing: dict[str, None] = {}
+        """Lines that still grow"""
+        self._unpaused = False
+        self._end = 0.0
+        """Where the last final line ends, in seconds"""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether words have come behind which no pause is known."""
+        return bool(self.growing) or self._unpaused
+
+    def apply(self, line: SegmentMessage) -> None:
+        """A line that is new or has changed."""
+        if line.text and not line.final:
+            self.growing[line.id] = None
+            return
+        self.growing.pop(line.id, None)
+        if line.final and (line.text or line.pause) and line.end >= self._end:
+            self._unpaused, self._end = not line.pause, line.end
+
+
 def bare(text: str) -> str:
     """A word in small letters, without what stands around it."""
     return text.strip(_AROUND).lower() or text

@@ -166,6 +166,8 @@ class SegmentMessage:
     stable_chars: int
     words: tuple[WordMessage, ...]
     overlap: bool = False
+    pause: bool = False
+    """Whether nobody goes on speaking behind it; known of lines as they are heard"""
 
     @classmethod
     def of(cls, segment: Segment) -> SegmentMessage:
@@ -182,6 +184,7 @@ class SegmentMessage:
             segment.stable_chars,
             tuple(WordMessage.of(word) for word in segment.words),
             segment.overlap,
+            segment.pause,
         )
 
 
@@ -437,6 +440,7 @@ def _segment(message: SegmentMessage) -> JsonObject:
             for word in message.words
         ),
         "overlap": message.overlap,
+        "pause": message.pause,
     }
 
 

@@ -17,6 +17,7 @@ from meeting.cluster.ownership import Ownership, holding
 from meeting.cluster.shared_ownership import SharedOwnership
 from meeting.cluster.takeover import Takeover
 from meeting.cluster.wiring import connect_cluster
+from meeting.compat.client_audio import flush_seconds
 from meeting.compat.deepgram.routes import add_deepgram
 from meeting.compat.openai.realtime.routes import add_realtime
 from meeting.compat.openai.routes import add_openai
@@ -110,17 +111,17 @@ def create_app(
     app.state.metrics = metrics.MetricsCollector(rooms)
     _add_security(app, config, authenticator, forwarding, rooms.ownership)
     app.add_middleware(metrics.CountingMiddleware, measurements=rooms.services.measurements)
-    _add_endpoints(app, engine, rooms, agents)
+    _add_endpoints(app, engine, rooms, agents, flush_seconds(config.speech.endpoint_silence))
     return app
 
 
-def _add_endpoints(app: FastAPI, engine: EngineLoader, rooms: Rooms, agents: AgentEndpoint) -> None:
+def _add_endpoints(app: FastAPI, engine: EngineLoader, rooms: Rooms, agents: AgentEndpoint, flush: float) -> None:
     add_routes(app)
     add_jobs(app)
     app.include_router(voices.router)
     add_pages(app)
     add_health(app, engine, rooms)
-    _add_compatible(app)
+    _add_compatible(app, flush)
     add_agents(app, agents)
     add_error_handlers(app, rooms)
 
@@ -129,13 +130,13 @@ def _add_endpoints(app: FastAPI, engine: EngineLoader, rooms: Rooms, agents: Age
         await serve_socket(websocket, app.state.rooms, meeting_id, app.state.authenticator)
 
 
-def _add_compatible(app: FastAPI) -> None:
-    """Endpoints for other services' clients."""
+def _add_compatible(app: FastAPI, flush: float) -> None:
+    """Endpoints for other services' clients; `flush` is how many seconds of silence end an utterance."""
     add_recording_page(app)
     uploads = Uploads()
-    add_deepgram(app, uploads)
+    add_deepgram(app, uploads, flush)
     add_openai(app, uploads)
-    add_realtime(app)
+    add_realtime(app, flush)
 
 
 def _add_security(

@@ -57,5 +57,6 @@ class LineSplitter:
             unstable=hypothesis.unstable and last is None,
             committed=None,
             line=self._line,
+            pause=hypothesis.pause and last is None,
             audio=audio,
         )

@@ -44,6 +44,8 @@ class _Line:
     final: bool = False
     stable: int = 0
     """Words at the start that will hardly change: two hypotheses in a row agree on them and are sure"""
+    pause: bool = False
+    """Whether nobody goes on speaking behind it"""
     sent: dict[str, Segment] = field(default_factory=dict)
 
 
@@ -57,6 +59,7 @@ class Merger:
         self._options = options or MergeOptions()
         self._lines: dict[tuple[int, int], _Line] = {}  # by utterance and line
         self._timeline = _Timeline()
+        self._unpaused: tuple[int, int] | None = None  # the last line with words, where somebody goes on behind it
 
     def __call__(self, item: Hypothesis | TurnsRevised) -> list[Segment | SpeakersRevised]:
         """One more result of either branch."""
@@ -71,8 +74,22 @@ class Merger:
         certain = 0 if hypothesis.unstable else self._certain_words(hypothesis.words)
         line.stable = len(hypothesis.words) if hypothesis.final else min(agreed, max(line.stable, certain))
         line.span, line.words, line.final = hypothesis.span, hypothesis.words, hypothesis.final
+        line.pause = line.pause or hypothesis.pause
         segments, changes = self._update(key, line)
+        if line.final and not hypothesis.second_pass:
+            segments += self._pause_without_words(key, line)
         return [*segments, *_revised(changes, "refine" if hypothesis.second_pass else "live")]
+
+    def _pause_without_words(self, key: tuple[int, int], line: _Line) -> list[Segment]:
+        """What has changed of an earlier line because of a final one without words: the pause is behind that one."""
+        earlier = self._unpaused
+        if line.words:
+            self._unpaused = None if line.pause else key
+        elif line.pause and earlier is not None:
+            self._unpaused = None
+            self._lines[earlier].pause = True
+            return self._update(earlier, self._lines[earlier])[0]
+        return []
 
     def _certain_words(self, words: Sequence[Word]) -> int:
         """Number of words at the start that the recogniser is sure of, where it says so, and that stay in this line.
@@ -113,15 +130,17 @@ class Merger:
                 assert before is not None
                 if not before.words:
                     continue
-                after = replace(before, words=(), speaker=None, final=line.final, stable_chars=0)
+                pause = line.pause and not line.words
+                after = replace(before, words=(), speaker=None, final=line.final, stable_chars=0, pause=pause)
             if before is not None:
                 after = replace(after, rev=before.rev)
-                if after == before:
+                if after == before and after.pause == before.pause:
                     continue
                 after = replace(after, rev=before.rev + 1)
             line.sent[id] = after
             # readers already have the words: a label costs less to send, and cannot undo what they edited
-            if before is not None and replace(after, rev=before.rev, speaker=before.speaker) == before:
+            same = before is not None and replace(after, rev=before.rev, speaker=before.speaker) == before
+            if before is not None and same and after.pause == before.pause:
                 changes.append(LabelChange(id, after.rev, before.speaker, after.speaker))
             else:
                 segments.append(after)
@@ -133,12 +152,14 @@ class Merger:
         stable = line.stable
         utterance, later = key
         name = f"{self._prefix}{utterance + 1}" + (f"-{later + 1}" if later else "")
-        for number, run in enumerate(split_by_speaker(line.words, near, self._options)):
+        runs = split_by_speaker(line.words, near, self._options)
+        for number, run in enumerate(runs):
             id = name + (f".{number + 1}" if number else "")
             sure = join_words(word.text for word in run.words[: max(0, stable)])
             stable -= len(run.words)
             overlap = line.final and is_overlapped(run.words, near)
-            yield Segment(id, 1, line.final, self._source, run.span, run.speaker, run.words, len(sure), overlap)
+            pause = line.pause and run is runs[-1]
+            yield Segment(id, 1, line.final, self._source, run.span, run.speaker, run.words, len(sure), overlap, pause)
 
 
 class _Timeline:

@@ -260,6 +260,7 @@ class Pipeline:
             utterance, self._source, options.language, self._all_hotwords, self.live, options.translate
         )
         index, span, final = utterance.index, utterance.span, utterance.final
+        pause = final and utterance.end_reason != "length"
         # only what is recognised again needs its audio; of all others the engine holds it until they are recognised
         audio = utterance.audio if options.second_pass == "full" and lasting else None
 
@@ -278,6 +279,7 @@ class Pipeline:
                 found.language,
                 unstable=found.unstable,
                 committed=found.committed,
+                pause=pause,
                 audio=audio,
             )
 

@@ -125,7 +125,7 @@ class FakePipeline:
         words = (Word("one", span, 0.5),)
         segment = Segment(f"{self.prefix}{number}", 1, False, self._source_id, span, None, words)
         self._emit(segment)
-        self._emit(replace(segment, rev=2, final=True))
+        self._emit(replace(segment, rev=2, final=True, pause=True))
         if not self.solo:
             self._emit(Speaker("spk1"))
             self._emit(TurnsRevised(span, (Turn(span, "spk1"),)))

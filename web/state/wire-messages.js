@@ -27,6 +27,7 @@
  * @property {number} stable_chars
  * @property {Word[]} words
  * @property {boolean} [overlap]
+ * @property {boolean} [pause]
  */
 
 /**

@@ -50,14 +50,17 @@ class ListenTranslator(ExchangeTranslator, Protocol):
         """The end of a stream that had no audio."""
 
 
-Making = Callable[[Query, Heading, float], ListenTranslator]
-"""Makes the translator of a request; the last argument is the time"""
+Making = Callable[[Query, Heading, float, float], ListenTranslator]
+"""Makes the translator of a request; then come the time, and how many seconds of silence end an utterance"""
 
 
 async def serve_listen(
-    socket: WebSocket, rooms: Rooms, authenticator: Authenticator, making: Making = Translator
+    socket: WebSocket, rooms: Rooms, authenticator: Authenticator, flush: float, making: Making = Translator
 ) -> None:
-    """Serve one client until either side ends it; nothing that it does raises out of here."""
+    """Serve one client until either side ends it; nothing that it does raises out of here.
+
+    `flush` is how many seconds of silence end an utterance.
+    """
     async with served(socket), AsyncExitStack() as stack:
         request_id = str(uuid.uuid4())
         stream: LiveStream | None = None
@@ -77,7 +80,8 @@ async def serve_listen(
         headers = [(b"dg-request-id", request_id.encode()), (b"dg-warnings", _header(named).encode())]
         await socket.accept(subprotocol=spoken, headers=headers)
         heading = Heading(request_id, datetime.now(timezone.utc), query.channels, {}, query.warnings)
-        await _serve(socket, rooms, stack, query, heading, stream, making)
+        translator = making(query, heading, time.monotonic(), flush)
+        await _serve(socket, rooms, stack, query, heading, stream, translator)
 
 
 async def _serve(
@@ -87,9 +91,8 @@ async def _serve(
     query: Query,
     heading: Heading,
     stream: LiveStream | None,
-    making: Making,
+    translator: ListenTranslator,
 ) -> None:
-    translator = making(query, heading, time.monotonic())
     await tell(socket, translator.greeting())
     try:
         head = b"" if stream is not None else await _head(socket, translator, query)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from meeting.compat.client_audio import Clock
 from meeting.compat.deepgram.query import Query
 from meeting.compat.deepgram.shapes import Heading, alternative, word_of
-from meeting.compat.lines import Lines, word_key
+from meeting.compat.lines import Lines, Speech, word_key
 from meeting.compat.live_stream import StreamMessage
 from meeting.core.messages import JsonObject, SegmentMessage, SpeakerMessage, SpeakerRevisionMessage, WordMessage
 
@@ -23,21 +23,19 @@ class Results:
     def __init__(self, query: Query, heading: Heading, clock: Clock) -> None:
         self.heading = heading
         self.lines = Lines()
+        self.speech = Speech()
         self.last_word_end: float | None = None
         """Of what has been told as final, in the client's time"""
         self._query = query
         self._clock = clock
-        self._open: dict[str, None] = {}
-        """Lines that still grow"""
+        self._last_end = 0.0
+        """The same in the meeting's time"""
+        self._ended = True
+        """Whether the end of the speech has been told whose words were told last"""
         self._held: dict[str, float] = {}
         """Final lines that wait for their speakers -> until when"""
         self._told: dict[tuple[float, str], int | None] = {}
         """Words that were told as final -> as whose"""
-
-    @property
-    def open(self) -> bool:
-        """Whether somebody is speaking, as far as words have come of it."""
-        return bool(self._open)
 
     @property
     def release_at(self) -> float | None:
@@ -47,23 +45,24 @@ class Results:
 
     def apply(self, message: StreamMessage, now: float) -> list[JsonObject]:
         """What is to be told because of a message."""
+        if isinstance(message, SegmentMessage):
+            self.speech.apply(message)
         if not self.lines.apply(message):
-            if isinstance(message, SegmentMessage):
-                self._open.pop(message.id, None)
             return []
         if isinstance(message, (SpeakerMessage, SpeakerRevisionMessage)):
             return self.release(now)
         if not isinstance(message, SegmentMessage):
             return []
         if message.final:
-            self._open.pop(message.id, None)
             if message.text:
-                self._held.setdefault(message.id, now + (LABEL_SECONDS if self._query.diarize else 0.0))
+                waits = self._query.diarize and bool(self._new_words(message))
+                self._held.setdefault(message.id, now + (LABEL_SECONDS if waits else 0.0))
             return self.release(now)
-        self._open[message.id] = None
-        if not message.text:
-            self._open.pop(message.id)
-        return [self._interim()] if self._query.interim_results and self._open else []
+        return [self._interim()] if self._query.interim_results and self.speech.growing else []
+
+    def end_speech(self) -> None:
+        """It is told otherwise that nobody goes on speaking behind what was told."""
+        self._ended = True
 
     def release(self, now: float, all_: bool = False) -> list[JsonObject]:
         """Tell what waits, in order, as far as speakers are known or it has waited long enough."""
@@ -88,21 +87,33 @@ class Results:
     def _final(self, line: SegmentMessage) -> list[JsonObject]:
         """A line's words that have not been told yet: it may hold what another one held before."""
         speaker = self.lines.number(line.speaker)
-        new = [word for word in line.words if word_key(word) not in self._told]
+        new = self._new_words(line)
         self._told |= {word_key(word): speaker for word in new}
+        over = line.pause and line.end >= self._last_end
         if not new:
-            return []
+            return self._pause() if over else []
         self.last_word_end = self._clock(new[-1].end)
-        over = self._query.endpointing and not self._open and not self._held
+        self._last_end = max(self._last_end, new[-1].end)
+        self._ended = over
+        over = over and self._query.endpointing
         return [self.result([self._word(word, speaker) for word in new], final=True, speech_final=over)]
 
+    def _pause(self) -> list[JsonObject]:
+        """A pause behind words that have all been told: as a result without any, unless it was told with them."""
+        told = not self._ended and self._query.endpointing
+        self._ended = True
+        return [self.result([], final=True, speech_final=True)] if told else []
+
+    def _new_words(self, line: SegmentMessage) -> list[WordMessage]:
+        """The words of a line that have not been told."""
+        return [word for word in line.words if word_key(word) not in self._told]
+
     def _interim(self) -> JsonObject:
-        shown = [line for id_ in (*self._held, *self._open) if (line := self.lines.line(id_)) is not None]
+        shown = [line for id_ in (*self._held, *self.speech.growing) if (line := self.lines.line(id_)) is not None]
         words = [
             self._word(word, self.lines.number(line.speaker))
             for line in sorted(shown, key=lambda line: line.start)
-            for word in line.words
-            if word_key(word) not in self._told
+            for word in self._new_words(line)
         ]
         return self.result(words, final=False, speech_final=False)
 

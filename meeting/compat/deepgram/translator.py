@@ -33,9 +33,10 @@ POLICY, INTERNAL = 1008, 1011
 class Translator:
     """One client."""
 
-    def __init__(self, query: Query, heading: Heading, now: float) -> None:
+    def __init__(self, query: Query, heading: Heading, now: float, flush: float = FLUSH_SECONDS) -> None:
+        """`flush` is how many seconds of silence end an utterance."""
         self._query = query
-        self._audio = ClientAudio(query.raw, query.decoded)
+        self._audio = ClientAudio(query.raw, query.decoded, flush)
         self._clock = self._audio.clock
         self._digest = hashlib.sha256()
         self._results = Results(query, heading, self._clock)
@@ -51,6 +52,8 @@ class Translator:
         """The newest final result, while it is not known whether it is the last one that `Finalize` causes"""
         self._speech_told = False
         self._utterance_over = True
+        self._told_at = 0.0
+        """How far the audio had come when the last words were told as final, in the client's time"""
 
     @property
     def closing(self) -> bool:
@@ -136,22 +139,23 @@ class Translator:
 
     def _utterance_end(self) -> list[Action]:
         patience, last = self._query.utterance_end, self._results.last_word_end
-        waits = patience is not None and last is not None and not self._utterance_over and not self._goes_on
-        if not waits or self._clock(self._received) - (last or 0.0) < (patience or 0.0):
+        waits = patience is not None and last is not None and not self._utterance_over and not self._grows
+        # Without a pause behind them somebody goes on, whose words may only just be on their way.
+        since = max(last or 0.0, self._told_at if self._results.speech.goes_on else 0.0)
+        if not waits or self._clock(self._received) - since < (patience or 0.0):
             return []
         self._utterance_over = True
         return [_say({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": last})]
 
     @property
-    def _goes_on(self) -> bool:
+    def _grows(self) -> bool:
         """Whether more will be told of an utterance."""
-        return self._results.open or bool(self._withheld)
+        return bool(self._results.speech.growing or self._withheld)
 
     def _speech_started(self, line: SegmentMessage, before: float) -> list[Action]:
         start = self._clock(line.start)
         new = bool(line.text) and start >= before
-        told = self._speech_told
-        self._speech_told = self._results.open or (told and not line.final)
+        told, self._speech_told = self._speech_told, self._results.speech.goes_on
         if told or not new or not self._query.vad_events:
             return []
         return [_say({"type": "SpeechStarted", "channel": [0, 1], "timestamp": start})]
@@ -160,12 +164,16 @@ class Translator:
         if told:
             told, self._withheld = [*self._withheld, *told], []
         if any(result["is_final"] for result in told):
-            self._utterance_over = False
+            self._note_words(told)
             if self._settled_at is not None and self._heard_to_the_end() and self._results.release_at is None:
                 told = self._from_finalize(told)
             elif self._settled_at is not None and told[-1]["is_final"]:
                 self._withheld = [told.pop()]
         return [*map(_say, told), *self._utterance_end()]
+
+    def _note_words(self, told: list[JsonObject]) -> None:
+        if any(result["is_final"] and result["channel"]["alternatives"][0]["words"] for result in told):
+            self._utterance_over, self._told_at = False, self._clock(self._received)
 
     def tick(self, now: float) -> list[Action]:
         """Tell what has waited long enough."""
@@ -187,10 +195,10 @@ class Translator:
             return []
         told = self._rest(now)
         if told:
-            self._utterance_over = False
+            self._note_words(told)
             return [*map(_say, self._from_finalize(told)), *self._utterance_end()]
-        self._finalizing = self._settled_at = None
-        return [_say(self._results.result([], True, self._query.endpointing) | {"from_finalize": True})]
+        told = [self._results.result([], True, self._silent)]
+        return [*map(_say, self._from_finalize(told))]
 
     def _rest(self, now: float) -> list[JsonObject]:
         """All final results that have not been told, whatever they wait for."""
@@ -199,16 +207,24 @@ class Translator:
 
     def _from_finalize(self, told: list[JsonObject]) -> list[JsonObject]:
         """The results, the last one as the end of all that `Finalize` has caused."""
-        told[-1]["from_finalize"] = told[-1]["speech_final"] = True
+        told[-1]["from_finalize"] = True
+        if self._silent:
+            told[-1]["speech_final"] = True
+            self._results.end_speech()
         self._finalizing = self._settled_at = None
         return told
 
+    @property
+    def _silent(self) -> bool:
+        """Whether nobody goes on speaking where `Finalize` came: in a container no silence was put there."""
+        return self._query.endpointing and (self._query.raw is not None or not self._results.speech.goes_on)
+
     def _heard_to_the_end(self) -> bool:
         """Whether no words will come any more of what was said before `Finalize`."""
-        if self._finalizing is None or self._results.open:
+        if self._finalizing is None or self._results.speech.growing:
             return False
         # the silence itself need not be heard
-        return self._received - self._backlog() >= self._finalizing[0] - FLUSH_SECONDS
+        return self._received - self._backlog() >= self._finalizing[0] - self._audio.flush
 
     def greeting(self) -> list[Action]:
         """What a client is told first: nothing."""

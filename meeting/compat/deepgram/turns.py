@@ -1,41 +1,50 @@
 """Deepgram's live protocol, version 2: a conversation as turns, each of which begins, grows and ends. Pure.
 
 A turn is what is said between two pauses. Once its end has been told it is not told of again, whatever is corrected.
+One that began with what turned out to be noise ends without words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from meeting.compat.client_audio import ClientAudio
+from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio
 from meeting.compat.deepgram.control import kind_of
 from meeting.compat.deepgram.query import Query
 from meeting.compat.deepgram.shapes import Heading, alternative, to_json, word_of
 from meeting.compat.deepgram.translator import IDLE_SECONDS, INTERNAL, POLICY
 from meeting.compat.exchange import Action, Close, Finish, Tell
-from meeting.compat.lines import Lines, word_key
+from meeting.compat.lines import Lines, Speech, word_key
 from meeting.compat.live_stream import StreamMessage
 from meeting.compat.recording import SERIOUS
 from meeting.core.errors import ErrorCode, ProtocolError
-from meeting.core.messages import ErrorMessage, JsonObject, SegmentMessage, WordMessage
+from meeting.core.messages import Ack, Ended, ErrorMessage, JsonObject, SegmentMessage, WordMessage
+
+Words = list[tuple[WordMessage, str | None]]
+"""Words with their speakers"""
 
 
 class TurnTranslator:
     """One client."""
 
-    def __init__(self, query: Query, heading: Heading, now: float) -> None:
+    def __init__(self, query: Query, heading: Heading, now: float, flush: float = FLUSH_SECONDS) -> None:
+        """`flush` is how many seconds of silence end an utterance."""
         self.closing = False
         """Whether the client has no more audio"""
         self._query = query
         self._heading = heading
-        self._audio = ClientAudio(query.raw, query.decoded)
+        self._audio = ClientAudio(query.raw, query.decoded, flush)
         self._active_at = now
         self._lines = Lines()
+        self._speech = Speech()
         self._sequence = 0
         self._turn = 0
         self._started = False
         self._growing: dict[str, None] = {}
         """Lines of this turn"""
+        self._window = (0.0, 0.0)
+        """Where the words of this turn that were told last begin and end, in seconds of the meeting"""
+        self._backlog: Callable[[], float] = lambda: 0.0
         self._told: set[tuple[float, str]] = set()
         """Words of the turns before"""
         self._by_hand = False
@@ -56,7 +65,8 @@ class TurnTranslator:
         return [self._audio.feed(data)] if data else self._close()
 
     def opened(self, backlog: Callable[[], float]) -> None:
-        """The meeting has been made: a turn ends with what has been heard, however far that is behind."""
+        """The meeting has been made; `backlog` says how many seconds of its audio wait for the models."""
+        self._backlog = backlog
 
     def fed(self, now: float) -> None:
         """Audio was taken, for which the client may have had to wait."""
@@ -95,35 +105,57 @@ class TurnTranslator:
         """What has happened to the turn."""
         if isinstance(message, ErrorMessage):
             return self._failure(message)
+        if isinstance(message, Ended):
+            return self._end_of_turn(self._words()) if self._started else []
+        if isinstance(message, Ack):
+            return self._acknowledged(message)
+        if isinstance(message, SegmentMessage):
+            self._speech.apply(message)
         if not self._lines.apply(message) or not isinstance(message, SegmentMessage):
             return []
         if message.text and any(word_key(word) not in self._told for word in message.words):
             self._growing[message.id] = None
         elif message.id not in self._growing:
             return []
+        words = self._words()
+        if not words:  # taken back
+            return self._end_of_turn(words) if self._started and message.pause else []
+        return self._turn_told(words, not self._speech.goes_on)
+
+    def _acknowledged(self, ack: Ack) -> list[Action]:
+        """End a turn all of whose words were taken back, once its silence has been heard: no line says that."""
+        if not self._started or self._words():
+            return []
+        silent = ack.audio - self._backlog() - self._window[1]
+        return self._end_of_turn([]) if silent >= self._audio.flush else []
+
+    def _words(self) -> Words:
+        """The words of this turn with their speakers, in order."""
         lines = [line for id_ in self._growing if (line := self._lines.line(id_)) is not None]
-        words = [
+        return [
             (word, line.speaker)
             for line in sorted(lines, key=lambda line: line.start)
             for word in line.words
             if word_key(word) not in self._told
         ]
-        return self._turn_told(words, all(line.final for line in lines)) if words else []
 
-    def _turn_told(self, words: list[tuple[WordMessage, str | None]], over: bool) -> list[Action]:
-        started, self._started = self._started, not over
+    def _turn_told(self, words: Words, over: bool) -> list[Action]:
+        started, self._started = self._started, True
+        self._window = words[0][0].start, words[-1][0].end
         actions: list[Action] = [] if started else [self._turn_info("StartOfTurn", words)]
-        if not over:
-            return actions or [self._turn_info("Update", words)]
-        trigger = "manual" if self._by_hand else "model"
-        actions.append(self._turn_info("EndOfTurn", words, trigger=trigger))
+        if over:
+            return [*actions, *self._end_of_turn(words)]
+        return actions or [self._turn_info("Update", words)]
+
+    def _end_of_turn(self, words: Words) -> list[Action]:
+        told = self._turn_info("EndOfTurn", words, trigger="manual" if self._by_hand else "model")
         self._told |= {word_key(word) for word, _ in words}
         self._growing.clear()
-        self._by_hand = False
+        self._started = self._by_hand = False
         self._turn += 1
-        return actions
+        return [told]
 
-    def _turn_info(self, event: str, words: list[tuple[WordMessage, str | None]], **more: str) -> Tell:
+    def _turn_info(self, event: str, words: Words, **more: str) -> Tell:
         clock = self._audio.clock
         bodies = [
             word_of(
@@ -140,8 +172,8 @@ class TurnTranslator:
             "TurnInfo",
             event=event,
             turn_index=self._turn,
-            audio_window_start=bodies[0]["start"],
-            audio_window_end=bodies[-1]["end"],
+            audio_window_start=clock(self._window[0]),
+            audio_window_end=clock(self._window[1]),
             transcript=shown["transcript"],
             words=bodies,
             end_of_turn_confidence=1.0 if event == "EndOfTurn" else 0.0,

@@ -173,7 +173,8 @@ def _split(edits: Edits, change: SplitChange, transcript: Transcript) -> Step:
     labelled = _labelled(edits, shown)
 
     def part(id_: str, span: Span, words: tuple[Word, ...], recognised: tuple[Word, ...]) -> EditedLine:
-        segment = replace(shown, id=id_, rev=shown.rev + 1, span=span, words=words)
+        pause = shown.pause and span.end == shown.span.end
+        segment = replace(shown, id=id_, rev=shown.rev + 1, span=span, words=words, pause=pause)
         return EditedLine(replace(segment, stable_chars=len(segment.text)), recognised, labelled)
 
     second = _free_id(change.id, edits.lines, transcript)
@@ -200,6 +201,7 @@ def _join(edits: Edits, change: JoinChange, transcript: Transcript) -> Step:
         span=first.span | second.span,
         words=words,
         overlap=first.overlap and second.overlap,
+        pause=second.pause,
     )
     labelled = _labelled(edits, first) or _labelled(edits, second) or first.speaker != second.speaker
     recognised = (*_recognised(edits, first), *_recognised(edits, second))

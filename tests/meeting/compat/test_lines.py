@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from meeting.compat.lines import Lines, bare, word_key
+from dataclasses import replace
+
+from meeting.compat.lines import Lines, Speech, bare, word_key
 from meeting.core.messages import (
     Ack,
     ChangeMessage,
@@ -82,3 +84,33 @@ def test_a_line_that_moves_stands_where_it_is_now() -> None:
 def test_a_word_is_the_same_in_another_line_whatever_stands_around_it() -> None:
     assert [bare(text) for text in ("Don't.", "(Ünï)", "—", "U.S.")] == ["don't", "ünï", "—", "u.s"]
     assert word_key(WordMessage("Well,", 1.5, 2.0, None)) == word_key(WordMessage("well", 1.5, 2.1, 0.5))
+
+
+def spoken(id_: str, end: float, text: str = "one", final: bool = True, pause: bool = False) -> SegmentMessage:
+    return replace(line(id_, text=text), final=final, end=end, pause=pause)
+
+
+def test_speech_goes_on_from_its_first_words_to_the_pause_behind_the_last() -> None:
+    speech = Speech()
+    shown = []
+    for one in (
+        spoken("s1", 1.0, final=False),
+        spoken("s1", 1.0),
+        spoken("s1-2", 2.0, final=False),
+        spoken("s1-2", 2.0, pause=True),
+        spoken("s2", 3.0, final=False),
+        spoken("s2", 3.0, "", pause=True),
+    ):
+        speech.apply(one)
+        shown.append((speech.goes_on, list(speech.growing)))
+    assert shown == [(True, ["s1"]), (True, []), (True, ["s1-2"]), (False, []), (True, ["s2"]), (False, [])]
+
+
+def test_what_changes_of_earlier_lines_says_nothing_of_the_speech_now() -> None:
+    speech = Speech()
+    speech.apply(spoken("s1", 2.0, pause=True))
+    speech.apply(spoken("s1", 1.0))
+    assert not speech.goes_on
+    speech.apply(spoken("s2", 4.0))
+    speech.apply(spoken("s1.2", 2.0, pause=True))
+    assert speech.goes_on

@@ -362,6 +362,7 @@ def test_a_segment_is_sent_in_seconds_with_three_decimals() -> None:
         "stable_chars": 5,
         "words": ({"text": "Hello", "start": 3.12, "end": 3.41, "confidence": 0.988},),
         "overlap": False,
+        "pause": False,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipelines.stream.lines import LineSplitter
@@ -52,6 +54,12 @@ def test_committed_words_are_a_final_line_and_the_rest_is_the_next_one() -> None
         (0, 2, 49, 75, True, "Good night"),
     ]
     assert shown(split(hypothesis(1, "Bye.", 200, final=True))) == [(1, 0, 200, 215, True, "Bye.")]
+
+
+def test_a_pause_follows_the_last_line_of_an_utterance_only() -> None:
+    split = LineSplitter()
+    assert [one.pause for one in split(hypothesis(0, "So we met. And", committed=3))] == [False, False]
+    assert [one.pause for one in split(replace(hypothesis(0, "So we met. And", final=True), pause=True))] == [True]
 
 
 def test_the_same_words_are_committed_once() -> None:

@@ -238,6 +238,42 @@ def test_a_growing_line_that_turns_out_to_be_nothing_is_withdrawn() -> None:
     assert gone == Segment("s1", 2, True, "a", span(0.5, 1.0), None, (), 0)
 
 
+def test_the_last_part_of_a_final_line_says_that_a_pause_follows() -> None:
+    merger = Merger("a")
+    merger(turns((ANN, 0, 2), (BEN, 2, 4)))
+    (grown,) = merger(reading(said("so we met", 0.0), final=False))
+    assert not grown.pause
+    parts = merger(replace(reading(said("so we met here but not now then", 0.0)), pause=True))
+    assert [(part.id, part.pause) for part in parts if isinstance(part, Segment)] == [("s1", False), ("s1.2", True)]
+    (joined, gone) = merger(turns((ANN, 0, 4)))
+    assert isinstance(joined, Segment)
+    assert isinstance(gone, Segment)
+    assert (joined.pause, gone.words, gone.pause) == (True, (), False)
+
+
+def test_a_pause_without_words_is_told_of_the_line_before_it() -> None:
+    merger = Merger("a")
+    (first,) = merger(reading(said("so we met", 0.0)))
+    (told,) = merger(Hypothesis(0, span(1.5, 3), True, (), line=1, pause=True))
+    assert isinstance(first, Segment)
+    assert isinstance(told, Segment)
+    assert (first.pause, told.pause, told.id, told.rev, told.words) == (False, True, "s1", 2, first.words)
+    assert merger(Hypothesis(1, span(4, 5), True, (), pause=True)) == []
+
+
+def test_a_growing_line_that_is_withdrawn_at_a_pause_says_so_and_so_does_the_line_before_it() -> None:
+    merger = Merger("a")
+    merger(reading(said("so we met", 0.0)))
+    merger(replace(reading(said("uh", 1.5), final=False), line=1))
+    gone, before = merger(Hypothesis(0, span(1.5, 3), True, (), line=1, pause=True))
+    assert isinstance(gone, Segment)
+    assert isinstance(before, Segment)
+    assert [(one.id, one.pause, bool(one.words)) for one in (gone, before)] == [
+        ("s1-2", True, False),
+        ("s1", True, True),
+    ]
+
+
 def test_nothing_is_sent_for_a_slice_without_words() -> None:
     assert Merger("a")(Hypothesis(0, span(0, 1), True, ())) == []
 

@@ -449,6 +449,20 @@ def test_sentences_become_final_while_their_utterance_goes_on(listener: Listener
     assert not listener.of(BlockFailed)
 
 
+@pytest.mark.parametrize("behind", [1, 0])
+def test_a_pause_is_told_behind_the_last_words_before_it_and_nowhere_else(listener: Listener, behind: float) -> None:
+    engine = CommittingEngine(takes_context=True)
+    audio = speech((1, SILENCE), (1, HIGH), (1, SILENCE), (9, HIGH), (behind, SILENCE))
+    try:
+        run(engine, listener, audio, max_utterance=6.0)
+    finally:
+        engine.close()
+    lines = [(line.id, line.pause) for line in listener.final]
+    assert [id for id, _ in lines][:3] == ["s1", "s2", "s2-2"]
+    assert any(piece.end_reason == "length" for piece in engine.slices)
+    assert [pause for _, pause in lines] == [True, *[False] * (len(lines) - 2), True]
+
+
 CHANGING = speech((1, SILENCE), (4, HIGH), (4, LOW), (3, HIGH), (1, SILENCE))
 """One utterance of two people"""
 

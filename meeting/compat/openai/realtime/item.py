@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from meeting.compat.lines import Lines
+from meeting.compat.lines import Lines, Speech
 from meeting.core.messages import SegmentMessage, WordMessage
 from pipelines.spacing import join_words
 
@@ -28,6 +28,7 @@ class Item:
     """When all of it will have been heard, where the client has ended it"""
     held: dict[str, float] = field(default_factory=dict)
     """Final lines that wait for their speakers -> until when"""
+    _speech: Speech = field(default_factory=Speech)
     _pieces: dict[str, dict[str, bool]] = field(default_factory=dict)
     """Lines as they are heard -> the parts they are cut into -> whether these are final"""
     _told: dict[str, int] = field(default_factory=dict)
@@ -35,8 +36,13 @@ class Item:
 
     @property
     def open(self) -> bool:
-        """Whether somebody is speaking, as far as words have come of it."""
+        """Whether a line of it still grows."""
         return any(not final for pieces in self._pieces.values() for final in pieces.values())
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether somebody is speaking: no pause is known behind its words."""
+        return self.open or self._speech.goes_on
 
     @property
     def lines(self) -> list[str]:
@@ -51,6 +57,7 @@ class Item:
         """A line that is new or has changed."""
         pieces = self._pieces.setdefault(whole, {})
         pieces[line.id] = line.final or not line.text
+        self._speech.apply(line)
         self.changed_at = now
 
     def fresh(self, lines: Lines) -> list[str]:

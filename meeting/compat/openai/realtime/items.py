@@ -6,7 +6,7 @@ for a line waits a little for its speaker before it is told as a segment.
 
 from __future__ import annotations
 
-from meeting.compat.client_audio import FLUSH_SECONDS, Clock
+from meeting.compat.client_audio import ClientAudio
 from meeting.compat.lines import Lines, word_key
 from meeting.compat.live_stream import StreamMessage
 from meeting.compat.openai.realtime.item import Item
@@ -30,12 +30,13 @@ LOOK_SECONDS = 0.1
 class Items:
     """All items of one session; what is told are events without their ids."""
 
-    def __init__(self, prefix: str, clock: Clock, settings: Settings) -> None:
-        """`prefix` begins the ids of items."""
+    def __init__(self, prefix: str, audio: ClientAudio, settings: Settings) -> None:
+        """`prefix` begins the ids of items; `audio` is what the client has sent, and knows its times."""
         self.settings = settings
         """As they are now: what is told, and when"""
         self._prefix = prefix
-        self._clock = clock
+        self._clock = audio.clock
+        self._flush = audio.flush
         self._lines = Lines()
         self._items: list[Item] = []
         """Those that are not complete, in order; only the last one may still grow"""
@@ -123,7 +124,7 @@ class Items:
     def _end(self, at: float, now: float) -> Item:
         growing = self._items[-1] if self._items and self._items[-1].end is None else self._open(now)
         growing.end, growing.by_hand = at, True
-        self._begin = at + FLUSH_SECONDS
+        self._begin = at + self._flush
         return growing
 
     # As time goes by
@@ -167,13 +168,13 @@ class Items:
     def _follows_a_pause(self, line: SegmentMessage, whole: str, item: Item) -> bool:
         """Whether a new line comes so long after an item that this has ended: told late where the models are behind."""
         silence = self.settings.silence
-        if silence is None or item.end is not None or item.open or item.holds(whole) or not line.words:
+        if silence is None or item.end is not None or item.goes_on or item.holds(whole) or not line.words:
             return False
         return line.words[0].start - item.last_word_end(self._lines) >= silence
 
     def _quiet(self, item: Item, now: float, received: float) -> bool:
         silence = self.settings.silence
-        if silence is None or item.open or now < item.changed_at + PAUSE_SECONDS:
+        if silence is None or item.goes_on or now < item.changed_at + PAUSE_SECONDS:
             return False
         return received >= item.last_word_end(self._lines) + silence
 

@@ -31,8 +31,11 @@ OLDER_PROTOCOL, OLDER_HEADER = "openai-beta.realtime-v1", "realtime=v1"
 """By which a client says that it speaks the form before today's"""
 
 
-async def serve_realtime(socket: WebSocket, rooms: Rooms, authenticator: Authenticator) -> None:
-    """Serve one client until either side ends it; nothing that it does raises out of here."""
+async def serve_realtime(socket: WebSocket, rooms: Rooms, authenticator: Authenticator, flush: float) -> None:
+    """Serve one client until either side ends it; nothing that it does raises out of here.
+
+    `flush` is how many seconds of silence end an utterance.
+    """
     async with served(socket), AsyncExitStack() as stack:
         offered: list[str] = socket.scope["subprotocols"]
         older = OLDER_PROTOCOL in offered or socket.headers.get("openai-beta") == OLDER_HEADER
@@ -47,7 +50,7 @@ async def serve_realtime(socket: WebSocket, rooms: Rooms, authenticator: Authent
             await socket.send_denial_response(JSONResponse(body, status_of(error)))
             return
         await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
-        translator = Translator(settings, warnings, secrets.token_hex(8), time.monotonic())
+        translator = Translator(settings, warnings, secrets.token_hex(8), time.monotonic(), flush)
         await tell(socket, translator.greeting())
         first = await _until_audio(socket, translator)
         try:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from meeting.compat.client_audio import ClientAudio
+from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio
 from meeting.compat.exchange import Action, Close, Tell
 from meeting.compat.live_stream import StreamMessage, StreamRequest
 from meeting.compat.openai.realtime.items import Items
@@ -40,16 +40,23 @@ _FIELD = re.compile(r"(audio|type|session[.\w]*) ")
 
 
 class Translator:
-    """One client; of `session_id` its ids are made."""
+    """One client; of `session_id` its ids are made, `flush` is how many seconds of silence end an utterance."""
 
-    def __init__(self, settings: Settings, warnings: list[JsonObject], session_id: str, now: float) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        warnings: list[JsonObject],
+        session_id: str,
+        now: float,
+        flush: float = FLUSH_SECONDS,
+    ) -> None:
         self._settings = settings
         self._warnings = warnings
         self._id = session_id
         self._meeting_id: str | None = None
         self._events = 0
-        self._audio = ClientAudio(settings.audio, settings.decoded)
-        self._items = Items(session_id, self._audio.clock, settings)
+        self._audio = ClientAudio(settings.audio, settings.decoded, flush)
+        self._items = Items(session_id, self._audio, settings)
         self._received = 0.0
         """Seconds of audio on the server's disk"""
         self._backlog: Callable[[], float] = lambda: 0.0
@@ -104,6 +111,7 @@ class Translator:
                 return self._ended(self._items.commit(self._audio.seconds, now))
             case "input_audio_buffer.clear":
                 if self._uncommitted <= 0:
+                    self._audio.drop_rest()
                     return [self._tell(CLEARED)]
                 self._items.clear(self._audio.seconds, now)
                 return self._ended([CLEARED])
@@ -120,6 +128,7 @@ class Translator:
 
     def _ended(self, told: list[JsonObject]) -> list[Action]:
         """What is told of the end of an item, and silence behind its audio, for which there may be no room yet."""
+        self._audio.drop_rest()  # it was in the buffer of this item, and the next one's is empty
         silence = self._audio.silence()
         assert silence is not None
         return [*map(self._tell, told), silence]
@@ -129,8 +138,8 @@ class Translator:
         if self._audio.seconds and settings.request != self._settings.request:
             raise refused("session can get another format, language, prompt or model before the first audio only")
         if not self._audio.seconds:
-            self._audio = ClientAudio(settings.audio, settings.decoded)
-            self._items = Items(self._id, self._audio.clock, settings)
+            self._audio = ClientAudio(settings.audio, settings.decoded, self._audio.flush)
+            self._items = Items(self._id, self._audio, settings)
         self._settings = self._items.settings = settings
         return [self._session("updated", warnings)]
 

@@ -25,11 +25,18 @@ def query(text: str = "diarize=true&punctuate=true", raw: str = RAW) -> Query:
 
 
 def line(
-    id_: str, rev: int, text: str, start: float = 0.0, speaker: str | None = None, final: bool = True
+    id_: str,
+    rev: int,
+    text: str,
+    start: float = 0.0,
+    speaker: str | None = None,
+    final: bool = True,
+    pause: bool = True,
 ) -> SegmentMessage:
-    """A line, each word half a second long."""
+    """A line, each word half a second long; behind a final one there is a pause."""
     words = tuple(WordMessage(word, start + at / 2, start + at / 2 + 0.5, 0.9) for at, word in enumerate(text.split()))
-    return SegmentMessage(id_, rev, final, "a", start, start + len(words) / 2, speaker, text, 0, words)
+    end = start + len(words) / 2
+    return SegmentMessage(id_, rev, final, "a", start, end, speaker, text, 0, words, pause=final and pause)
 
 
 def relabel(id_: str, rev: int, after: str | None) -> SpeakerRevisionMessage:

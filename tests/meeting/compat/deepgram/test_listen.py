@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import soundfile
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
+from meeting.compat.client_audio import flush_seconds
 from meeting.compat.deepgram import listen, translator
+from meeting.config.settings import Speech
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.containers import ENCODERS, encoded
 from tests.fakes.server_fakes import Serving, config, kill, left, rest, serving, tone
@@ -219,6 +222,23 @@ def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path) -> None:
             metadata = all_of(socket)[0][-1]
         found = running.http.get(f"/api/meetings/{metadata['meeting_id']}").json()
         assert (found["title"], found["state"], found["segments"]) == ("A call", "ended", 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("version", "end"), [("v1", "Finalize"), ("v2", "ForceEndTurn")])
+def test_the_silence_that_ends_an_utterance_is_as_long_as_the_settings_ask_for(
+    tmp_path: Path, version: str, end: str
+) -> None:
+    settings = replace(config(tmp_path), speech=Speech(endpoint_silence=3.0))
+    with serving(settings) as running:
+        url = f"ws://127.0.0.1:{running.port}/{version}/listen?{RAW}&keep=true&title=A+call"
+        with connect(url, compression=None) as socket:
+            socket.send(tone(1.0))
+            socket.send(json.dumps({"type": end}))
+            socket.send(CLOSE)
+            all_of(socket)
+        (found,) = running.http.get("/api/meetings").json()["meetings"]
+        assert found["duration"] == pytest.approx(1.0 + flush_seconds(3.0))
 
 
 @pytest.mark.parametrize("how", ["token", "bearer", "subprotocol", "subprotocol bearer"])

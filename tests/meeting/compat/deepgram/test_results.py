@@ -99,13 +99,63 @@ def test_what_was_withdrawn_while_it_waited_is_not_told() -> None:
     assert told.release_at is None
 
 
-def test_a_line_in_the_midst_of_speech_ends_no_utterance() -> None:
+def test_where_no_ends_of_speech_are_asked_for_none_is_told() -> None:
+    (told,) = results().apply(line("s2", 1, "Yes.", 2.0, "spk1"), 0.0)
+    assert told["speech_final"]
+    assert (told["start"], told["duration"]) == (2.0, 0.5)
+    assert not results("endpointing=false").apply(line("s1", 1, "Good.", speaker="spk1"), 0.0)[0]["speech_final"]
+
+
+def ends(told: list[JsonObject]) -> list[tuple[str, bool, bool]]:
+    return [
+        (one["channel"]["alternatives"][0]["transcript"], one["is_final"], one["speech_final"])
+        for one in told
+        if one["is_final"]
+    ]
+
+
+def test_what_becomes_final_while_its_speaker_goes_on_ends_no_speech() -> None:
     told = results()
-    told.apply(line("s2", 1, "Yes", 2.0, final=False), 0.0)
-    (first,) = told.apply(line("s1", 1, "Good.", speaker="spk1"), 0.0)
-    assert not first["speech_final"]
-    (second,) = told.apply(line("s2", 2, "Yes.", 2.0, "spk1"), 0.0)
-    assert second["speech_final"]
-    assert (second["start"], second["duration"]) == (2.0, 0.5)
+    told.apply(line("s1", 1, "Good morning. Shall", final=False), 0.0)
+    first = told.apply(line("s1", 2, "Good morning.", speaker="spk1", pause=False), 0.0)
+    assert ends(first) == [("Good morning.", True, False)]
+    assert ends(told.apply(line("s1-2", 1, "Shall we", 1.0, final=False), 0.0)) == []
+    assert ends(told.apply(line("s1-2", 2, "Shall we start?", 1.0, "spk1"), 0.0)) == [("Shall we start?", True, True)]
+
+
+def test_a_pause_without_new_words_is_told_once_by_a_result_without_words() -> None:
+    told = results()
+    told.apply(line("s1", 1, "Good morning.", speaker="spk1", pause=False), 0.0)
+    told.apply(line("s1-2", 1, "uh", 1.0, final=False), 0.0)
+    assert ends(told.apply(line("s1-2", 2, "", 1.0), 0.0)) == []
+    (pause,) = told.apply(line("s1", 2, "Good morning.", speaker="spk1"), 0.0)
+    assert (ends([pause]), pause["start"], pause["duration"]) == ([("", True, True)], 1.0, 0.0)
+    assert told.apply(line("s1", 3, "Good morning.", speaker="spk1"), 0.0) == []
     never = results("endpointing=false")
-    assert not never.apply(line("s1", 1, "Good.", speaker="spk1"), 0.0)[0]["speech_final"]
+    never.apply(line("s1", 1, "Good morning.", pause=False), 0.0)
+    assert never.apply(line("s1", 2, "Good morning."), 0.0) == []
+
+
+def test_a_pause_that_comes_while_a_line_waits_for_its_speaker_is_told_with_it() -> None:
+    told = results()
+    told.apply(line("s1", 1, "Good morning.", pause=False), 10.0)
+    assert told.apply(line("s1", 2, "Good morning."), 10.5) == []
+    told.apply(line("s2", 1, "Yes", 3.0, final=False), 11.0)
+    assert ends(told.apply(relabel("s1", 3, "spk1"), 11.0)) == [("Good morning.", True, True)]
+
+
+def test_of_a_line_of_two_speakers_the_last_part_ends_the_speech() -> None:
+    told = results()
+    first = told.apply(line("s1", 1, "Good morning.", speaker="spk1", pause=False), 0.0)
+    assert ends(first + told.apply(line("s1.2", 1, "Yes.", 1.0, "spk2"), 0.0)) == [
+        ("Good morning.", True, False),
+        ("Yes.", True, True),
+    ]
+
+
+def test_an_earlier_line_that_is_cut_anew_ends_no_speech_that_has_begun_since() -> None:
+    told = results()
+    told.apply(line("s1", 1, "Good morning. Yes please.", speaker="spk1"), 0.0)
+    told.apply(line("s2", 1, "So then.", 4.0, "spk1", pause=False), 0.0)
+    assert told.apply(line("s1", 2, "Good morning.", speaker="spk1", pause=False), 0.0) == []
+    assert told.apply(line("s1.2", 1, "Yes please.", 1.0, "spk2"), 0.0) == []

@@ -81,12 +81,23 @@ def test_an_utterance_that_is_to_end_gets_silence_and_its_result_says_why() -> N
     assert not told(one.from_meeting(line("s2", 1, "Yes.", 3.0), 200.0))[0]["from_finalize"]
 
 
-def test_half_a_sample_is_made_whole_before_the_silence() -> None:
+def test_a_longer_silence_where_the_settings_ask_for_it_is_waited_for_and_no_part_of_the_clients_time() -> None:
+    one = Translator(query(""), heading(), 0.0, 3.6)
+    one.opened(lambda: 3.7)
+    one.from_client(SECOND, 0.0)
+    assert one.from_client('{"type":"Finalize"}', 1.0) == [Feed(bytes(115_200))]
+    one.from_meeting(Ack(0, 4.6), 1.1)
+    assert one.tick(1.1 + SETTLE_SECONDS) == [], "the models are behind what was said"
+    one.opened(lambda: 3.5)
+    assert told(one.tick(1.1 + 2 * SETTLE_SECONDS))[0]["from_finalize"]
+    assert told(one.from_meeting(line("s1", 1, "Yes.", 5.0), 9.0))[0]["start"] == 1.4
+
+
+def test_half_a_sample_waits_for_its_other_half_behind_the_silence() -> None:
     one = translator()
-    one.from_client(b"\1" * 3, 0.0)
-    (feed,) = one.from_client('{"type":"Finalize"}', 1.0)
-    assert isinstance(feed, Feed)
-    assert len(feed.data) == 1 + round(FLUSH_SECONDS * 32_000)
+    assert one.from_client(b"\1\2\3", 0.0) == [Feed(b"\1\2")]
+    assert one.from_client('{"type":"Finalize"}', 1.0) == [Feed(bytes(round(FLUSH_SECONDS * 32_000)))]
+    assert one.from_client(b"\4\5\6", 2.0) == [Feed(b"\3\4\5\6")]
 
 
 def test_times_go_on_as_if_the_silence_were_not_there() -> None:
@@ -209,6 +220,49 @@ def test_speech_is_told_to_have_started_with_the_first_words() -> None:
     assert kinds(one.from_meeting(line("s1", 3, "Good morning.", 2.0), 0.0)) == ["Results"]
     assert kinds(one.from_meeting(line("s2", 1, "Yes.", 5.0), 0.0)) == ["SpeechStarted", "Results"]
     assert one.from_meeting(line("s1.2", 1, "morning.", 2.5), 0.0) == []
+
+
+def test_speech_starts_once_however_many_of_its_sentences_become_final() -> None:
+    one = translator("vad_events=true")
+    told_all = one.from_meeting(line("s1", 1, "Good morning.", 2.0, pause=False), 0.0)
+    told_all += one.from_meeting(line("s1-2", 1, "Shall we", 3.0, final=False), 0.0)
+    told_all += one.from_meeting(line("s1-2", 2, "Shall we?", 3.0), 0.0)
+    told_all += one.from_meeting(line("s2", 1, "uh", 5.0, final=False), 0.0)
+    told_all += one.from_meeting(line("s2", 2, "", 5.0), 0.0)
+    told_all += one.from_meeting(line("s3", 1, "Yes.", 7.0), 0.0)
+    starts = [one["timestamp"] for one in told(told_all) if one["type"] == "SpeechStarted"]
+    assert starts == [2.0, 5.0, 7.0]
+
+
+def test_a_sentence_that_becomes_final_late_in_the_midst_of_speech_is_no_end_of_an_utterance() -> None:
+    one = translator("utterance_end_ms=1000")
+    one.from_meeting(Ack(0, 4.0), 0.0)
+    assert kinds(one.from_meeting(line("s1", 1, "Good morning.", 1.0, pause=False), 0.0)) == ["Results"]
+    assert one.from_meeting(Ack(0, 4.5), 0.0) == []
+    assert kinds(one.from_meeting(Ack(0, 5.0), 0.0)) == ["UtteranceEnd"], "a second without another word"
+    (pause,) = told(one.from_meeting(line("s1", 2, "Good morning.", 1.0), 0.0))
+    assert (pause["type"], pause["speech_final"]) == ("Results", True)
+    assert one.from_meeting(Ack(0, 9.0), 0.0) == []
+
+
+def test_what_is_finalized_in_a_container_while_somebody_speaks_ends_no_speech() -> None:
+    one = translator(raw="")
+    one.from_meeting(line("s1", 1, "Good.", pause=False), 0.0)
+    one.from_client('{"type":"Finalize"}', 1.0)
+    one.fed(1.0 + FINALIZE_SECONDS)
+    (result,) = told(one.tick(1.0 + FINALIZE_SECONDS))
+    assert (result["from_finalize"], result["speech_final"]) == (True, False)
+
+
+def test_the_end_of_speech_is_told_once_where_finalize_tells_it() -> None:
+    one = translator()
+    one.from_client(SECOND, 0.0)
+    one.from_meeting(line("s1", 1, "Good.", pause=False), 0.0)
+    one.from_client('{"type":"Finalize"}', 1.0)
+    one.from_meeting(Ack(0, 1.0 + FLUSH_SECONDS), 1.1)
+    (result,) = told(one.tick(1.1 + SETTLE_SECONDS))
+    assert (result["from_finalize"], result["speech_final"]) == (True, True)
+    assert one.from_meeting(line("s1", 2, "Good."), 3.0) == []
 
 
 def test_a_client_that_sends_nothing_is_sent_away() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from meeting.compat.client_audio import FLUSH_SECONDS
 from meeting.compat.deepgram.translator import IDLE_SECONDS
 from meeting.compat.deepgram.turns import TurnTranslator
 from meeting.compat.exchange import Action, Close, Feed, Finish, Tell
@@ -56,14 +57,65 @@ def test_lines_of_two_speakers_without_a_pause_are_one_turn() -> None:
     one = translator()
     one.from_meeting(line("s1", 1, "Good", final=False), 0.0)
     assert events(one.from_meeting(line("s1.2", 1, "Yes", 1.0, final=False), 0.0)) == [("Update", 0, "Good Yes")]
-    assert events(one.from_meeting(line("s1", 2, "Good."), 0.0)) == [("Update", 0, "Good. Yes")]
+    assert events(one.from_meeting(line("s1", 2, "Good.", pause=False), 0.0)) == [("Update", 0, "Good. Yes")]
     assert events(one.from_meeting(line("s1.2", 2, "Yes.", 1.0), 0.0)) == [("EndOfTurn", 0, "Good. Yes.")]
 
 
-def test_a_turn_whose_words_are_taken_back_says_nothing() -> None:
+def test_a_turn_goes_on_while_sentences_of_it_become_final() -> None:
     one = translator()
-    one.from_meeting(line("s1", 1, "Good", final=False), 0.0)
-    assert one.from_meeting(line("s1", 2, ""), 0.0) == []
+    one.from_meeting(line("s1", 1, "Good morning. Shall", final=False), 0.0)
+    assert events(one.from_meeting(line("s1", 2, "Good morning.", pause=False), 0.0)) == [
+        ("Update", 0, "Good morning.")
+    ]
+    one.from_meeting(line("s1-2", 1, "Shall we", 1.0, final=False), 0.0)
+    assert events(one.from_meeting(line("s1-2", 2, "Shall we start?", 1.0), 0.0)) == [
+        ("EndOfTurn", 0, "Good morning. Shall we start?")
+    ]
+
+
+def test_a_turn_ends_with_its_pause_where_no_words_come_with_that() -> None:
+    one = translator()
+    one.from_meeting(line("s1", 1, "Good morning.", pause=False), 0.0)
+    one.from_meeting(line("s1-2", 1, "uh", 1.0, final=False), 0.0)
+    assert events(one.from_meeting(line("s1-2", 2, "", 1.0, final=False), 0.0)) == [("Update", 0, "Good morning.")]
+    assert events(one.from_meeting(line("s1", 2, "Good morning."), 0.0)) == [("EndOfTurn", 0, "Good morning.")]
+    assert one.from_meeting(line("s1", 3, "Good morning."), 0.0) == []
+
+
+def test_a_turn_that_began_with_noise_ends_without_words_and_the_next_one_begins() -> None:
+    one = translator()
+    one.from_meeting(line("s1", 1, "uh", 2.0, final=False), 0.0)
+    (end,) = told(one.from_meeting(line("s1", 2, "", 2.0), 0.0))
+    assert (end["event"], end["turn_index"], end["transcript"], end["words"]) == ("EndOfTurn", 0, "", [])
+    assert (end["audio_window_start"], end["audio_window_end"], end["trigger"]) == (2.0, 2.5, "model")
+    assert events(one.from_meeting(line("s2", 1, "Yes", 5.0, final=False), 0.0)) == [("StartOfTurn", 1, "Yes")]
+
+
+def test_noise_that_is_taken_back_while_the_audio_goes_on_ends_its_turn_once_silence_was_heard() -> None:
+    one, behind = translator(), [0.5]
+    one.opened(lambda: behind[0])
+    one.from_meeting(line("s1", 1, "uh", 2.0, final=False), 0.0)
+    assert one.from_meeting(line("s1", 2, "", 2.0, final=False), 0.0) == []
+    assert one.from_meeting(Ack(0, 2.4 + FLUSH_SECONDS), 0.0) == []
+    assert one.from_meeting(Ack(1, 2.9 + FLUSH_SECONDS), 0.0) == [], "the models are behind"
+    behind[0] = 0.4
+    assert events(one.from_meeting(Ack(2, 2.9 + FLUSH_SECONDS), 0.0)) == [("EndOfTurn", 0, "")]
+    assert one.from_meeting(Ack(3, 9.0), 0.0) == []
+
+
+def test_words_that_come_back_go_on_with_their_turn() -> None:
+    one = translator()
+    one.from_meeting(line("s1", 1, "uh", final=False), 0.0)
+    one.from_meeting(line("s1", 2, "", final=False), 0.0)
+    assert events(one.from_meeting(line("s1", 3, "Uh yes", final=False), 0.0)) == [("Update", 0, "Uh yes")]
+    assert one.from_meeting(Ack(0, 9.0), 0.0) == []
+
+
+def test_the_end_of_the_audio_ends_a_turn_whatever_it_holds() -> None:
+    one = translator()
+    one.from_meeting(line("s1", 1, "uh", final=False), 0.0)
+    one.from_meeting(line("s1", 2, "", final=False), 0.0)
+    assert events(one.from_meeting(Ended(1), 0.0)) == [("EndOfTurn", 0, "")]
 
 
 def test_a_turn_can_be_ended_by_hand() -> None:
@@ -73,6 +125,13 @@ def test_a_turn_can_be_ended_by_hand() -> None:
     assert isinstance(one.from_client('{"type":"ForceEndTurn"}', 0.0)[0], Feed)
     assert told(one.from_meeting(line("s1", 2, "Good."), 0.0))[0]["trigger"] == "manual"
     assert translator(raw="encoding=flac").from_client('{"type":"ForceEndTurn"}', 0.0) == []
+
+
+def test_half_a_sample_waits_for_its_other_half_behind_a_turn_that_is_ended_by_hand() -> None:
+    one = translator()
+    one.from_client(b"\1\2\3", 0.0)
+    one.from_client('{"type":"ForceEndTurn"}', 0.0)
+    assert one.from_client(b"\4", 0.0) == [Feed(b"\3\4")]
 
 
 def test_audio_goes_to_the_meeting_and_its_end_ends_it() -> None:

@@ -16,10 +16,12 @@ def line(
     rev: int = 1,
     final: bool = True,
     stable: str = "",
+    pause: bool = True,
 ) -> SegmentMessage:
-    """A line, each word half a second long, whose beginning is stable."""
+    """A line, each word half a second long, whose beginning is stable; behind a final one there is a pause."""
     words = tuple(WordMessage(word, start + at / 2, start + at / 2 + 0.5, 0.5) for at, word in enumerate(text.split()))
-    return SegmentMessage(id_, rev, final, "a", start, start + len(words) / 2, speaker, text, len(stable), words)
+    end, pause = start + len(words) / 2, final and pause
+    return SegmentMessage(id_, rev, final, "a", start, end, speaker, text, len(stable), words, pause=pause)
 
 
 def relabel(id_: str, rev: int, after: str | None) -> SpeakerRevisionMessage:

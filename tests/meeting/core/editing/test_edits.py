@@ -129,6 +129,14 @@ def test_a_line_is_split_between_two_words_and_each_part_keeps_its_times() -> No
     assert not any(one.labelled for one in kept.values())
 
 
+def test_a_pause_stays_behind_the_last_part_of_a_line() -> None:
+    shown = Shown(line("s1", 1, 0, 2), replace(line("s2", 1, 2, 4), pause=True))
+    shown.edit(split(shown, "s2", "c", "d"))
+    assert [one.pause for one in shown.transcript.segments] == [False, False, True]
+    shown.edit(joined(shown, "s2", "s2-2"))
+    assert [one.pause for one in shown.transcript.segments] == [False, True]
+
+
 def test_what_was_written_behind_a_line_and_split_off_stays_before_the_next_line() -> None:
     shown = Shown(line("s1", 1, 0, 4))
     shown.edit(split(shown, "s1", "a b", "c d"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meeting.compat.client_audio import FLUSH_SECONDS, Clock
+from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio
 from meeting.compat.openai.realtime.items import (
     FINISH_SECONDS,
     LABEL_SECONDS,
@@ -22,7 +22,8 @@ SPEECH = "conversation.item.input_audio_transcription."
 
 def made(silence: float | None = 0.5, diarize: bool = False, older: bool = False) -> Items:
     turns = None if silence is None else {**TURN_DETECTION, "silence_duration_ms": 1000 * silence}
-    return Items("x", Clock(), Settings(turn_detection=turns, diarize=diarize, older=older))
+    settings = Settings(turn_detection=turns, diarize=diarize, older=older)
+    return Items("x", ClientAudio(settings.audio, settings.decoded), settings)
 
 
 def kinds(events: list[JsonObject]) -> list[str]:
@@ -207,3 +208,13 @@ def test_items_of_which_nothing_more_will_come_have_failed() -> None:
 
 def test_a_line_that_is_withdrawn_before_anything_is_known_of_it_makes_no_item() -> None:
     assert made().apply(line("s1", ""), 0.0) == []
+
+
+def test_an_item_goes_on_until_a_pause_is_known_however_long_its_next_words_take() -> None:
+    items = made()
+    items.apply(line("s1", "Good morning.", pause=False), 0.0)  # cut in the midst of speech: it had become too long
+    assert items.tick(5.0, 9.0, 9.0) == []
+    items.apply(line("s2", "Shall we?", 1.5, pause=False), 6.0)
+    items.apply(line("s2", "Shall we?", 1.5, rev=2), 7.0)
+    told = items.tick(8.0, 9.0, 9.0)
+    assert (kinds(told)[0], told[-1]["transcript"]) == ("speech_stopped", "Good morning. Shall we?")

@@ -9,5 +9,5 @@ from meeting.compat.openai.realtime.routes import add_realtime
 
 def test_the_socket_lies_where_theirs_does() -> None:
     app = FastAPI()
-    add_realtime(app)
+    add_realtime(app, 1.0)
     assert "/v1/realtime" in [getattr(route, "path", None) for route in app.routes]

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
+from meeting.compat.client_audio import flush_seconds
 from meeting.compat.openai.realtime import socket as realtime
 from meeting.compat.openai.realtime import translator
+from meeting.config.settings import Speech
 from tests.fakes.access_fakes import TOKEN, Locked
 from tests.fakes.server_fakes import Serving, config, kill, left, rest, serving, tone
 from tests.patient_clients import connect
@@ -177,6 +180,21 @@ def test_a_meeting_that_is_kept_says_where_it_is(tmp_path: Path) -> None:
                 break
             time.sleep(0.05)
         assert (found["title"], found["state"], found["segments"]) == ("A call", "ended", 2)
+
+
+@pytest.mark.slow
+def test_the_silence_behind_an_item_is_as_long_as_the_settings_ask_for(tmp_path: Path) -> None:
+    with serving(replace(config(tmp_path), speech=Speech(endpoint_silence=3.0))) as running:
+        with client(running, f"{INTENT}&keep=true&title=A+call") as session:
+            session.append(sound(0.9))
+            session.send(COMMIT)
+            session.until(COMPLETED)
+        for _ in range(100):
+            (found,) = running.http.get("/api/meetings").json()["meetings"]
+            if found["state"] == "ended":
+                break
+            time.sleep(0.05)
+        assert found["duration"] == pytest.approx(0.9 + flush_seconds(3.0))
 
 
 @pytest.mark.slow

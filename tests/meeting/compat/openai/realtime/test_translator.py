@@ -135,6 +135,30 @@ def test_a_client_that_ends_an_item_gets_its_text_once_the_models_are_past_it() 
     assert one.tick(20.0) == []
 
 
+def test_the_next_item_begins_behind_the_silence_however_long_that_is() -> None:
+    settings, warnings = first_settings(Parameters([("intent", "transcription")]), older=False)
+    one = Translator(settings, warnings, "x", 0.0, 3.6)
+    send(one, append())
+    silence = send(one, COMMIT, 1.0)[-1]
+    assert isinstance(silence, Feed)
+    assert len(silence.data) == 3.6 * 48_000
+    assert error_of(send(one, COMMIT, 1.1))["code"] == "input_audio_buffer_commit_empty"
+
+
+@pytest.mark.parametrize("end", [COMMIT, CLEAR])
+def test_half_a_sample_goes_with_the_item_in_whose_buffer_it_was(end: dict[str, Any]) -> None:
+    one = made()
+    assert send(one, append(SECOND + b"\1")) == [Feed(SECOND)]
+    silence = send(one, end, 1.0)[-1]
+    assert isinstance(silence, Feed)
+    assert not len(silence.data) % 2
+    assert send(one, append(b"\2\3")) == [Feed(b"\2\3")]
+    send(one, CLEAR)
+    send(one, append(b"\4"))
+    send(one, CLEAR)
+    assert send(one, append(b"\5\6")) == [Feed(b"\5\6")]
+
+
 def test_times_go_on_as_if_the_silence_were_not_there() -> None:
     one = made()
     send(one, append())
