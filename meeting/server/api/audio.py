@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from fastapi import Header, Request
 from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from meeting.core.errors import Conflict
 from meeting.core.messages import JsonObject
@@ -73,7 +74,18 @@ def audio(
         )
     if rooms_of(request).busy(meeting_id):
         raise Conflict("the meeting is live: until it has ended its audio can be had as WAV only (format=wav)")
-    return FileResponse(kept[0].path, media_type="audio/flac")
+    return _File(kept[0].path, media_type="audio/flac")
+
+
+class _File(FileResponse):
+    """A file, or one part of it; the whole of it where a `Range` header does not ask for one part.
+
+    RFC 9110 (14.2) lets a server ignore such a header. FileResponse refuses some of them, in plain text.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(n, value) for n, value in scope["headers"] if n != b"range" or _one_part(value.decode("latin-1"))]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def _kept(store: Store, meeting_id: str, source_id: str | None) -> list[KeptAudio]:
@@ -119,12 +131,18 @@ def byte_range(asked: str | None, size: int) -> tuple[int, int] | None:
 
     Without a header all is asked for, as with one that asks for several parts or for something else than bytes.
     """
-    found = _RANGE.fullmatch(asked or "")
-    first, last = found.groups() if found else ("", "")
-    if not first:
-        start = max(0, size - int(last)) if last else 0
-        return (start, size) if start < size else None
-    start, end = int(first), min(size, int(last) + 1) if last else size
-    if last and int(last) < start:
-        return 0, size
+    part = _one_part(asked or "")
+    if part is None:
+        return (0, size) if size else None
+    first, last = part
+    start = int(first) if first else max(0, size - int(last))
+    end = min(size, int(last) + 1) if first and last else size
     return (start, end) if start < size else None
+
+
+def _one_part(asked: str) -> tuple[str, str] | None:
+    """First and last byte that a `Range` header names, of which one may be empty; None where it names no one part."""
+    found = _RANGE.fullmatch(asked)
+    first, last = found.groups() if found else ("", "")
+    backwards = first and last and int(last) < int(first)
+    return (first, last) if (first or last) and not backwards else None

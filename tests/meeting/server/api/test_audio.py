@@ -26,6 +26,15 @@ def test_audio_can_be_had_whole_and_in_ranges(served: Serving) -> None:
     assert part.headers["content-range"] == f"bytes 1-3/{len(whole.content)}"
 
 
+@pytest.mark.parametrize("asked", ["bytes=9-8", "bytes=-", "bytes=", "bytes=0-1,5-6", "seconds=1-2", "3", "bytes=a-b"])
+def test_a_range_that_asks_for_no_one_part_is_ignored(served: Serving, asked: str) -> None:
+    path = f"/api/meetings/{served.held()}/audio"
+    whole = served.http.get(path)
+    answer = served.http.get(path, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (200, whole.content)
+    assert answer.headers["content-type"] == "audio/flac"
+
+
 def test_audio_is_that_of_the_source_that_spoke_not_of_one_that_was_cut_off_before(served: Serving) -> None:
     meeting_id = served.held()
     silent = Source("0", "", "room", "pcm_s16le", 16000, 1, audio=f"{meeting_id}.0.flac")
