@@ -4,6 +4,7 @@ import { day, languages, length, speakerColor, speakerName } from '../../state/f
 import { ofServer, percent, t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { icon } from '../icons.js'
+import { closeElsewhere } from '../popover.js'
 import { TitleField } from './title-field.js'
 
 /** @typedef {import('../../state/page-state.js').Facts} Facts */
@@ -35,10 +36,11 @@ export class MeetingHeader {
   #language = el('span', { class: 'language', 'data-testid': 'language' })
   #again
   #modelsBox = el('div', { class: 'models-box' })
+  #modelsName = el('summary', {}, t('meeting.models'))
   #models = el(
     'details',
     { class: 'models', 'data-testid': 'models', hidden: true },
-    el('summary', {}, t('meeting.models')),
+    this.#modelsName,
     this.#modelsBox,
   )
   #speakers = el('ul', { class: 'speakers', 'aria-label': t('meeting.speakers'), 'data-testid': 'speakers' })
@@ -54,8 +56,13 @@ export class MeetingHeader {
    * @param {() => void} options.onAgain
    */
   constructor({ home, onRename, onAgain }) {
-    const again = { class: 'button', type: 'button', 'data-testid': 'again', hidden: true, onclick: onAgain }
+    const again = { class: 'button', type: 'button', 'data-testid': 'again', hidden: true }
     this.#again = el('button', again, t('again.open'))
+    this.#again.addEventListener('click', () => {
+      this.#modelsName.focus() // comes back to it when the dialog is closed
+      onAgain()
+    })
+    closeElsewhere(this.#models, this.#modelsName)
     this.#title = new TitleField(onRename)
     const facts = [this.#badge, this.#when, this.#length, this.#language, this.#models]
     this.node = el(
