@@ -16,6 +16,7 @@ import { attention } from './attention.js'
 import { Deletions } from './home/deletions.js'
 import { HomeJobs } from './home/home-jobs.js'
 import { PageStore } from './page-store.js'
+import { forgetPlaces } from './places.js'
 import { signIn } from './sign-in.js'
 
 /** @typedef {import('../audio/recorder.js').AudioInput} AudioInput */
@@ -92,10 +93,10 @@ export class HomePage {
     this.#deletions.close()
   }
 
-  /** @returns {HeldList} */
+  /** @returns {HeldList | null} */
   keep() {
-    const { filter, meetings } = this.#store.state
-    return { filter, count: meetings.length }
+    const { filter, locked, meetings } = this.#store.state
+    return locked ? null : { filter, count: meetings.length }
   }
 
   redraw() {
@@ -109,6 +110,8 @@ export class HomePage {
 
   #signOut() {
     signOut()
+    forgetPlaces()
+    this.#store.set({ locked: true })
     this.#shell.reload()
   }
 

@@ -28,7 +28,8 @@ export class Places {
     const others = stored().filter(([one]) => one !== entry)
     /** @type {[string, Kept][]} */
     const kept = held === null ? others : [...others, [entry, { path, place: placeIn(this.#root), held }]]
-    sessionStorage.setItem(SLOT, JSON.stringify(kept.slice(-MOST)))
+    if (kept.length) sessionStorage.setItem(SLOT, JSON.stringify(kept.slice(-MOST)))
+    else forgetPlaces()
   }
 
   /**
@@ -61,6 +62,9 @@ export class Places {
     this.#way = null
   }
 }
+
+/** Nobody's places are remembered any more, as after signing out. */
+export const forgetPlaces = () => sessionStorage.removeItem(SLOT)
 
 /** @type {() => [string, Kept][]} by entry of the history, the newest last */
 const stored = () => JSON.parse(sessionStorage.getItem(SLOT) ?? '[]')

@@ -52,7 +52,8 @@ export class SearchPage {
   }
 
   keep() {
-    return { count: this.#store.state.hits.length }
+    const { hits, locked } = this.#store.state
+    return locked ? null : { count: hits.length }
   }
 
   redraw() {
