@@ -6,6 +6,7 @@ import { CaptionsPage } from './pages/captions/captions-page.js'
 import { HomePage } from './pages/home-page.js'
 import { openLanguageMenu, useLanguage } from './pages/language.js'
 import { MeetingPage } from './pages/meeting-page.js'
+import { Places } from './pages/places.js'
 import { SearchPage } from './pages/search/search-page.js'
 import { VoicesPage } from './pages/voices-page.js'
 
@@ -25,11 +26,15 @@ for (const link of document.querySelectorAll('link[rel=icon], .brand')) {
   opened.href = opened.href
 }
 
+history.scrollRestoration = 'manual' // what the browser would scroll to is not drawn yet
+const places = new Places(main)
+
 /** @type {Page | null} */
 let page = null
 /** @type {string | null} */
 let shownPath = null
 let shownEntry = 0 // of the browser's history: its number, so that the way back to it is known
+let shownKey = '' // its name, which no other entry has
 let agreed = false // to leave the page that is shown, although it holds something
 /** @type {(() => void) | null} shows where people want to go, once they may */
 let next = null
@@ -46,7 +51,10 @@ const openedPath = () => location.pathname + (location.pathname === search ? loc
  */
 function go(path, meeting = {}) {
   leaveFor(() => {
-    history.pushState({ entry: shownEntry + 1 }, '', path)
+    const again = path === location.pathname + location.search // no further entry, as with any link of the browser's
+    const state = { entry: shownEntry + (again ? 0 : 1), key: newKey() }
+    if (again) history.replaceState(state, '')
+    else history.pushState(state, '', path)
     show(meeting)
     main.focus({ preventScroll: true })
   })
@@ -76,16 +84,24 @@ const mayLeave = async () => (page?.mayLeave ? page.mayLeave() : true)
 /** @param {NewMeeting} [meeting] */
 function show(meeting = {}) {
   takeTokenFromAddress()
+  keepPlace()
   page?.unmount()
   main.replaceChildren()
   actions.replaceChildren()
   agreed = false
   shownPath = openedPath()
   shownEntry = entryHere()
-  page = pageAt(location.pathname, meeting)
+  shownKey = history.state.key
+  page = pageAt(location.pathname, meeting, places.held(shownKey, shownPath))
   page.mount()
-  window.scrollTo(0, 0)
+  places.bring(shownKey, shownPath)
 }
+
+function keepPlace() {
+  if (page && shownPath !== null) places.keep(shownKey, shownPath, page.keep ? page.keep() : {})
+}
+
+const newKey = () => `${Date.now()}.${Math.random()}`
 
 /**
  * The number of the entry of the history that the browser is at. One without a number was made by the browser behind
@@ -94,26 +110,27 @@ function show(meeting = {}) {
  * @returns {number}
  */
 function entryHere() {
-  const known = history.state?.entry
-  if (Number.isInteger(known)) return known
-  const entry = shownEntry + (openedPath() === shownPath ? 1 : -1)
-  history.replaceState({ entry }, '')
+  const { entry: known, key } = history.state ?? {}
+  if (Number.isInteger(known) && key) return known
+  const entry = known ?? shownEntry + (openedPath() === shownPath ? 1 : -1)
+  history.replaceState({ entry, key: newKey() }, '')
   return entry
 }
 
 /**
  * @param {string} path
  * @param {NewMeeting} meeting
+ * @param {any} held what the page that is shown again asked for when it was left
  * @returns {Page}
  */
-function pageAt(path, meeting) {
+function pageAt(path, meeting, held) {
   const shell = { main, actions, announcer, go, reload: () => show() }
   const id = meetingAt(path)
-  if (id) return new MeetingPage(shell, id, meeting)
+  if (id) return new MeetingPage(shell, id, meeting, held !== null)
   const captioned = captionsAt(path)
   if (captioned) return new CaptionsPage(shell, captioned, location.search)
   if (path === voices) return new VoicesPage(shell)
-  return path === search ? new SearchPage(shell, location.search) : new HomePage(shell)
+  return path === search ? new SearchPage(shell, location.search, held) : new HomePage(shell, held)
 }
 
 document.addEventListener('click', (event) => {
@@ -144,11 +161,16 @@ window.addEventListener('popstate', () => {
     return
   }
   shownEntry = entry
+  shownKey = history.state.key
   if (wanted === null) return
   const way = wanted - entry
   wanted = null
   leaveFor(() => history.go(way))
 })
+
+// As the tab may be thrown away once nobody sees it, and is read anew by a reload.
+window.addEventListener('pagehide', keepPlace)
+document.addEventListener('visibilitychange', () => document.hidden && keepPlace())
 
 // A link to the meeting that is shown already changes the address without a reload.
 window.addEventListener('hashchange', () => {

@@ -439,6 +439,29 @@ def test_the_list_of_files_closes_with_a_click_elsewhere_and_a_page_that_was_lef
     assert page.evaluate("listening.size") == 0
 
 
+def test_what_is_told_of_the_models_closes_with_escape_and_once_somebody_is_busy_elsewhere(
+    server: FakeServer, page: Page
+) -> None:
+    server.snapshot = {"state": "ended", "title": "Planning", "segments": [segment(1, 0.0, 1.0, "Good.", "spk1")]}
+    page.add_init_script(LISTENERS)
+    page.goto(f"{server.url}/m/m1")
+    name, told = page.get_by_test_id("models").locator("summary"), page.get_by_text("moonshine tiny-en")
+    name.press("Enter")
+    expect(told).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(told).to_be_hidden()
+    expect(name).to_be_focused()
+    name.click()
+    expect(told).to_be_visible()
+    page.mouse.click(880, 600)
+    expect(told).to_be_hidden()
+    name.press("Enter")
+    expect(told).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    expect(told).to_be_hidden()
+    eventually(lambda: page.evaluate("listening.size") == 0, lambda seconds: page.wait_for_timeout(seconds * 1000))
+
+
 @pytest.mark.slow
 def test_the_title_is_changed_in_place(
     server: FakeServer, page: Page, until: Callable[[Callable[[], object]], None]

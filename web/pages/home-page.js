@@ -16,11 +16,13 @@ import { attention } from './attention.js'
 import { Deletions } from './home/deletions.js'
 import { HomeJobs } from './home/home-jobs.js'
 import { PageStore } from './page-store.js'
+import { forgetPlaces } from './places.js'
 import { signIn } from './sign-in.js'
 
 /** @typedef {import('../audio/recorder.js').AudioInput} AudioInput */
 /** @typedef {import('../state/home-state.js').ListedMeeting} ListedMeeting */
 /** @typedef {import('./page.js').PageShell} PageShell */
+/** @typedef {{ filter: import('../state/library/list-filter.js').ListFilter, count: number }} HeldList */
 
 const REFRESH = 15_000 // milliseconds between two looks at what is live
 
@@ -33,12 +35,18 @@ export class HomePage {
   #ticker
   #ignore = () => {}
   #jobs
+  #held
 
-  /** @param {PageShell} shell */
-  constructor(shell) {
+  /**
+   * @param {PageShell} shell
+   * @param {HeldList | null} held of the page that is shown again
+   */
+  constructor(shell, held) {
     this.#shell = shell
+    this.#held = held
     this.#view = this.#newView()
-    this.#store = new PageStore(change.openedHome(signedIn()), (state) => this.#view.render(state))
+    const opened = change.openedHome(signedIn(), held?.filter)
+    this.#store = new PageStore(opened, (state) => this.#view.render(state))
     this.#deletions = new Deletions(this.#store, api.deleteMeeting)
     this.#jobs = new HomeJobs({
       onChange: (jobs) => this.#store.set({ jobs }),
@@ -70,7 +78,7 @@ export class HomePage {
 
   mount() {
     this.#view.open(this.#store.state)
-    this.#load(null)
+    this.#loadAgain(this.#held?.count ?? 0)
     this.#jobs.open()
     this.#ticker = setInterval(this.#refresh, REFRESH)
     this.#ignore = attention.onReturn(this.#refresh)
@@ -85,6 +93,12 @@ export class HomePage {
     this.#deletions.close()
   }
 
+  /** @returns {HeldList | null} */
+  keep() {
+    const { filter, locked, meetings } = this.#store.state
+    return locked ? null : { filter, count: meetings.length }
+  }
+
   redraw() {
     const before = this.#view
     before.close()
@@ -96,6 +110,8 @@ export class HomePage {
 
   #signOut() {
     signOut()
+    forgetPlaces()
+    this.#store.set({ locked: true })
     this.#shell.reload()
   }
 
@@ -103,6 +119,18 @@ export class HomePage {
   #filter(filter) {
     this.#store.update((state) => change.filtered(state, filter))
     this.#load(null)
+  }
+
+  /**
+   * The newest meetings, and so many earlier ones that there are as many as there were.
+   *
+   * @param {number} count
+   */
+  async #loadAgain(count) {
+    const { filter } = this.#store.state
+    await this.#load(null)
+    const wants = () => !this.#store.closed && change.wantsMore(this.#store.state, filter, count)
+    while (wants()) await this.#load(this.#store.state.next)
   }
 
   /**

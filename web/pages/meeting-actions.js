@@ -32,6 +32,7 @@ export class MeetingActions {
   #links
   #store
   #editing
+  #renaming = Promise.resolve(true)
 
   /**
    * @param {string} id of the meeting
@@ -83,14 +84,31 @@ export class MeetingActions {
     })
   }
 
+  /**
+   * One after the other, so that the last one is the one that stays.
+   *
+   * @param {string} title
+   * @returns {Promise<boolean>} whether the server took it
+   */
+  rename(title) {
+    this.#renaming = this.#renaming.then(() => this.#rename(title))
+    return this.#renaming
+  }
+
   /** @param {string} title */
-  async rename(title) {
+  async #rename(title) {
+    const { title: before } = this.#store.state.transcript
     try {
       await api.renameMeeting(this.#id, title)
-      this.#store.update((state) => renamed(state, title))
+      // What was told meanwhile is newer than this answer, or this title is told of next.
+      this.#store.update((state) => (state.transcript.title === before ? renamed(state, title) : state))
       this.#unsay('title')
+      return true
     } catch (error) {
       this.#say('title', t('title.failed', { why: /** @type {Error} */ (error).message }))
+      return false
+    } finally {
+      if (!this.#store.closed) this.#store.draw()
     }
   }
 

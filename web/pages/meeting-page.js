@@ -52,14 +52,15 @@ export class MeetingPage {
    * @param {PageShell} shell
    * @param {string} id of the meeting
    * @param {NewMeeting} opened from the page that made the meeting, with its microphone or sample already open
+   * @param {boolean} reading it is shown again where somebody read
    */
-  constructor(shell, id, opened) {
+  constructor(shell, id, opened, reading) {
     const { input, links = {}, title } = opened
     this.#id = id
     this.#opened = opened
     const resumable = rememberedSource(id, 'microphone') !== null
     const second = secondIn(location.search)
-    const state = change.openedPage({ title, recording: Boolean(input), resumable, second })
+    const state = change.openedPage({ title, recording: Boolean(input), resumable, second, reading })
     this.#store = new PageStore(state, (shown) => this.#view.render(shown))
     this.#leaving = new LeaveGuard(this.#store, {
       stop: () => this.#sound.stopAll(),
@@ -125,6 +126,12 @@ export class MeetingPage {
     this.#poller.close()
     this.#sound.release()
     this.#connection?.close()
+  }
+
+  /** Who followed a meeting that goes on is led to what is new, and not to where it was. */
+  keep() {
+    const { following, screen, transcript } = this.#store.state
+    return screen !== 'meeting' || (following && transcript.phase !== 'ended') ? null : {}
   }
 
   redraw() {

@@ -39,14 +39,15 @@ import { NO_FILTER } from './library/list-filter.js'
 
 /**
  * @param {boolean} signedIn
+ * @param {ListFilter} [filter]
  * @returns {HomeState}
  */
-export const openedHome = (signedIn) => ({
+export const openedHome = (signedIn, filter = NO_FILTER) => ({
   locked: false,
   signedIn,
   opening: null,
   notice: '',
-  filter: NO_FILTER,
+  filter,
   listed: NO_FILTER,
   meetings: [],
   deleting: [],
@@ -95,6 +96,16 @@ export function listRefreshed(state, { meetings, next }) {
     problem: '',
   }
 }
+
+/**
+ * Whether earlier meetings are to be asked for, so that as many are listed as there were.
+ *
+ * @param {HomeState} state
+ * @param {ListFilter} filter of those
+ * @param {number} count
+ */
+export const wantsMore = ({ filter: now, locked, meetings, next, problem }, filter, count) =>
+  now === filter && !locked && !problem && next !== null && meetings.length < count
 
 /**
  * Others are listed from now on, once the server has answered.

@@ -71,6 +71,7 @@ import { resolveSpeaker } from './turns.js'
  * @property {boolean} resumable this tab may go on with a recording that it has begun
  * @property {boolean} opening the microphone is being asked for
  * @property {boolean} ending the end was asked for here
+ * @property {boolean} reading it was opened where somebody read before
  * @property {boolean} following the newest line is kept in sight
  * @property {import('./notices.js').Notices} notices
  * @property {import('./editing/edit-history.js').History} edits
@@ -93,9 +94,10 @@ const NOT_CONNECTED = Object.freeze({ state: 'connecting', attempt: 0, unsent: 0
  * @param {boolean} [opened.recording] this page has just made the meeting, to record it
  * @param {boolean} [opened.resumable]
  * @param {number | null} [opened.second] of the meeting at which it is opened
+ * @param {boolean} [opened.reading] it is opened where somebody read before
  * @returns {PageState}
  */
-export function openedPage({ title = '', recording = false, resumable = false, second = null } = {}) {
+export function openedPage({ title = '', recording = false, resumable = false, second = null, reading = false } = {}) {
   return {
     screen: 'meeting',
     transcript: { ...EMPTY_TRANSCRIPT, title, phase: recording ? 'open' : 'connecting' },
@@ -108,7 +110,8 @@ export function openedPage({ title = '', recording = false, resumable = false, s
     listing: false,
     facts: null,
     notes: null,
-    playback: openedAt(second),
+    reading,
+    playback: reading ? { ...openedAt(second), target: null } : openedAt(second),
     statistics: null,
     permission: 'server',
     tokens: false,
@@ -220,7 +223,7 @@ function withSnapshot(state, before, now) {
     snapshotAt: now,
     recording: state.recording.capturing ? state.recording : { ...state.recording, before: audio },
     // Whoever opens a meeting that is over reads it from its beginning.
-    following: first ? phase !== 'ended' && state.playback.target === null : state.following,
+    following: first ? phase !== 'ended' && !state.reading && state.playback.target === null : state.following,
   }
 }
 

@@ -234,6 +234,7 @@ export const GERMAN = {
   'meeting.copy': 'Link kopieren',
   'meeting.copied': 'Der Link ist kopiert: Wer ihn hat, kommt herein.',
   'meeting.copy-this': 'Kopieren Sie diesen Link: Wer ihn hat, kommt herein.',
+  'title.conflict': 'Jemand anders hat diese Besprechung inzwischen umbenannt. Sie heißt jetzt „{title}“.',
   'title.failed': 'Der Titel wurde nicht gespeichert. {why}',
   'transcript.label': 'Transkript',
   'transcript.earlier': 'Frühere Zeilen sind unterwegs …',
@@ -314,7 +315,7 @@ export const GERMAN = {
   'leave.yes': 'Beenden und gehen',
   'leave.unsaved.title': 'Gehen, ohne zu speichern?',
   'leave.unsaved.text':
-    'Sie haben eine Zeile geschrieben, die nicht gespeichert ist. Wenn Sie diese Seite verlassen, geht sie verloren.',
+    'Sie haben etwas geschrieben, das nicht gespeichert ist. Wenn Sie diese Seite verlassen, geht es verloren.',
   'leave.unsaved.no': 'Weiter schreiben',
   'leave.unsaved.yes': 'Gehen',
   'end.title': 'Diese Besprechung beenden?',

@@ -88,3 +88,19 @@ export function keepingFocus(root, draw) {
   if (moved) focused.focus({ preventScroll: true })
   return result
 }
+
+/**
+ * The first of elements in order of height that ends below the top of the window.
+ *
+ * @param {ArrayLike<Element>} elements
+ * @returns {Element | null}
+ */
+export function firstBelow(elements) {
+  let [low, high] = [0, elements.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (elements[middle].getBoundingClientRect().bottom > 0) high = middle
+    else low = middle + 1
+  }
+  return elements[low] ?? null
+}

@@ -152,7 +152,7 @@ def test_a_page_with_a_line_that_is_not_saved_is_not_left_without_a_question(ser
     words(page).fill("mine")
     assert page.evaluate(prevented)
     page.get_by_test_id("home").click()
-    expect(page.get_by_test_id("dialog")).to_contain_text("You have written a line that is not saved.")
+    expect(page.get_by_test_id("dialog")).to_contain_text("You have written something that is not saved.")
     page.keyboard.press("Escape")
     expect(words(page)).to_have_value("mine")
     page.get_by_test_id("home").click()

@@ -17,6 +17,7 @@ from tests.fakes.web_fakes import (
     microphone_tab,
     running,
     segment,
+    source,
 )
 
 pytestmark = pytest.mark.browser
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.browser
 Until = Callable[[Callable[[], object]], Any]
 END = ("POST", "/api/meetings/m1/end", None)
 FORGOTTEN = ("unauthorized", 4401)
+TOKENS = "Object.keys(sessionStorage).filter((key) => key !== 'places')"
+"""All that the tab remembers but where on its pages somebody was"""
 
 
 @pytest.fixture
@@ -216,7 +219,7 @@ def test_who_was_away_for_too_long_or_is_not_found_on_disk_reads_along_and_may_s
     server.cut()
     expect(page.get_by_test_id("notices")).to_contain_text("Your microphone is not heard any more")
     expect(page.get_by_role("button", name="Share my microphone")).to_be_visible()
-    assert page.evaluate("Object.keys(sessionStorage)") == []
+    assert page.evaluate(TOKENS) == []
     join(page)
     until(lambda: len(server.sources) == 3 and server.sources[2].stored > 3)
 
@@ -300,6 +303,18 @@ def test_a_host_mutes_and_removes_and_the_one_it_happens_to_reads_it(
     server.tell(segment(3, 5.0, 6.0, "We go on.", "spk1"))
     expect(page.locator("[data-segment=s3]")).to_be_visible()
     assert server.sources[1].state == "ended"
+
+
+def test_what_stands_at_the_foot_of_a_low_window_stays_below_the_bar_at_its_top(server: FakeServer, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 400})
+    for number in range(2, 6):
+        server.tell(source(number, f"Person {number}", "solo"))
+    page.get_by_test_id("sources-open").click()
+    expect(page.locator(".source")).to_have_count(5)
+    top = "selector => document.querySelector(selector).getBoundingClientRect()"
+    assert page.evaluate(f"({top})('.recording-holder').top >= ({top})('.bar').bottom - 1")
+    page.locator(".source[data-source=src5]").scroll_into_view_if_needed()
+    expect(page.locator(".source[data-source=src5]")).to_be_in_viewport()
 
 
 @pytest.mark.slow
@@ -399,7 +414,7 @@ def test_a_meeting_that_a_host_ends_lets_go_of_the_tab_without_a_complaint(
     expect(page.get_by_test_id("share-tab")).to_be_hidden()
     expect(page.get_by_test_id("notices")).to_be_empty()
     page.reload()
-    assert page.evaluate("Object.keys(sessionStorage)") == []
+    assert page.evaluate(TOKENS) == []
 
 
 @pytest.mark.slow

@@ -14,13 +14,16 @@ export class SearchPage {
   #shell
   #view
   #store
+  #count // lines that were found when the page was left
 
   /**
    * @param {PageShell} shell
    * @param {string} query of the address, from its question mark on
+   * @param {{ count: number } | null} held of the page that is shown again
    */
-  constructor(shell, query) {
+  constructor(shell, query, held) {
     this.#shell = shell
+    this.#count = held?.count ?? 0
     this.#view = this.#newView()
     this.#store = new PageStore(searching.openedSearch(searching.wantedOf(query)), (state) => this.#view.render(state))
   }
@@ -40,7 +43,7 @@ export class SearchPage {
   mount() {
     this.#view.open(this.#store.state)
     const { wanted } = this.#store.state
-    if (wanted.q) this.#load()
+    if (wanted.q) this.#loadAgain()
     else if (searching.addressQuery(wanted)) this.#store.set({ problem: t('search.nothing') })
   }
 
@@ -48,10 +51,20 @@ export class SearchPage {
     this.#store.close()
   }
 
+  keep() {
+    const { hits, locked } = this.#store.state
+    return locked ? null : { count: hits.length }
+  }
+
   redraw() {
     this.#view = this.#newView()
     this.#view.open(this.#store.state)
     this.#store.draw()
+  }
+
+  async #loadAgain() {
+    do await this.#load()
+    while (searching.wantsMore(this.#store.state, this.#count) && !this.#store.closed)
   }
 
   async #load() {

@@ -4,6 +4,8 @@ import { day, languages, length, speakerColor, speakerName } from '../../state/f
 import { ofServer, percent, t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { icon } from '../icons.js'
+import { closeElsewhere } from '../popover.js'
+import { TitleField } from './title-field.js'
 
 /** @typedef {import('../../state/page-state.js').Facts} Facts */
 /** @typedef {import('../../state/transcript.js').Models} Models */
@@ -26,16 +28,7 @@ import { icon } from '../icons.js'
 const TOLD = new Set(['open', 'live', 'ending'])
 
 export class MeetingHeader {
-  #input = el('input', {
-    class: 'title',
-    type: 'text',
-    maxlength: 200,
-    'aria-label': t('meeting.title'),
-    placeholder: t('meeting.untitled'),
-    spellcheck: 'false',
-    autocomplete: 'off',
-    'data-testid': 'title',
-  })
+  #title
   #heading = el('h1', { class: 'sr-only' })
   #badge = el('span', { class: 'badge' })
   #when = el('span')
@@ -43,10 +36,11 @@ export class MeetingHeader {
   #language = el('span', { class: 'language', 'data-testid': 'language' })
   #again
   #modelsBox = el('div', { class: 'models-box' })
+  #modelsName = el('summary', {}, t('meeting.models'))
   #models = el(
     'details',
     { class: 'models', 'data-testid': 'models', hidden: true },
-    el('summary', {}, t('meeting.models')),
+    this.#modelsName,
     this.#modelsBox,
   )
   #speakers = el('ul', { class: 'speakers', 'aria-label': t('meeting.speakers'), 'data-testid': 'speakers' })
@@ -58,35 +52,38 @@ export class MeetingHeader {
   /**
    * @param {object} options
    * @param {string} options.home path of the first page
-   * @param {(title: string) => void} options.onRename
+   * @param {import('./title-field.js').Rename} options.onRename
    * @param {() => void} options.onAgain
    */
   constructor({ home, onRename, onAgain }) {
-    const again = { class: 'button', type: 'button', 'data-testid': 'again', hidden: true, onclick: onAgain }
+    const again = { class: 'button', type: 'button', 'data-testid': 'again', hidden: true }
     this.#again = el('button', again, t('again.open'))
+    this.#again.addEventListener('click', () => {
+      this.#modelsName.focus() // comes back to it when the dialog is closed
+      onAgain()
+    })
+    closeElsewhere(this.#models, this.#modelsName)
+    this.#title = new TitleField(onRename)
     const facts = [this.#badge, this.#when, this.#length, this.#language, this.#models]
     this.node = el(
       'header',
       { class: 'meeting-header' },
       el('a', { class: 'up', href: home }, icon('back'), t('meeting.all')),
       this.#heading,
-      this.#input,
+      ...this.#title.nodes,
       el('div', { class: 'facts' }, ...facts),
       this.#speakers,
     )
-    this.#input.addEventListener('keydown', ({ key }) => {
-      if (key === 'Escape') this.#input.value = this.#saved
-      if (key === 'Enter' || key === 'Escape') this.#input.blur()
-    })
-    this.#input.addEventListener('change', () => {
-      const title = this.#input.value.trim()
-      if (title && title !== this.#saved) onRename(title)
-      else this.#input.value = this.#saved
-    })
   }
 
-  get #saved() {
-    return this.#drawn?.title ?? ''
+  /** Whether a title is written that is not saved. */
+  get unsaved() {
+    return this.#title.unsaved
+  }
+
+  /** @param {MeetingHeader} before that this takes the place of */
+  takeOver(before) {
+    this.#title.takeOver(before.#title)
   }
 
   /** @param {Shown} shown */
@@ -94,19 +91,13 @@ export class MeetingHeader {
     const { title, phase, facts, models, speakers, seconds, editable } = shown
     const drawn = this.#drawn
     this.#drawn = shown
-    if (drawn?.title !== title) this.#showTitle(title)
-    if (drawn?.editable !== editable) this.#input.readOnly = !editable
+    setText(this.#heading, title || t('meeting.untitled'))
+    this.#title.render(title, editable)
     if (drawn?.phase !== phase) this.#showPhase(phase)
     if (facts && drawn?.facts !== facts) this.#showFacts(facts)
     this.#again.hidden = !shown.again
     if (drawn?.models !== models) this.#showModels(models)
     if (drawn?.phase !== phase || drawn.speakers !== speakers || drawn.seconds !== seconds) this.#showSpeakers(shown)
-  }
-
-  /** @param {string} title */
-  #showTitle(title) {
-    setText(this.#heading, title || t('meeting.untitled'))
-    if (document.activeElement !== this.#input) this.#input.value = title
   }
 
   /** @param {Phase} phase */

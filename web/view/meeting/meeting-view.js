@@ -36,7 +36,7 @@ import { WaitingPanel } from './waiting-panel.js'
  * What the page asks for.
  *
  * @typedef {object} PageHandlers
- * @property {(title: string) => void} onRename
+ * @property {import('./title-field.js').Rename} onRename
  * @property {() => void} onRecord
  * @property {() => void} onStop
  * @property {() => void} onEnd
@@ -144,7 +144,7 @@ export class MeetingView {
 
   /** Whether something is written that is not saved. */
   get unsaved() {
-    return this.#transcript.unsaved
+    return this.#transcript.unsaved || this.#header.unsaved
   }
 
   /**
@@ -154,6 +154,7 @@ export class MeetingView {
    */
   takeOver(before) {
     this.#transcript.takeOver(before.#transcript)
+    this.#header.takeOver(before.#header)
   }
 
   #foot() {

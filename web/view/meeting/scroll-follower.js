@@ -1,5 +1,7 @@
 // Keeps the newest line in sight until the reader scrolls up, and what is being read where it is.
 
+import { firstBelow } from '../dom.js'
+
 const NEAR = 64 // pixels from the end that still count as the end
 
 export class ScrollFollower {
@@ -75,20 +77,4 @@ export class ScrollFollower {
 function lineInSight(root) {
   const turn = firstBelow(root.children)
   return turn && (firstBelow(turn.querySelectorAll('.segment')) ?? turn)
-}
-
-/**
- * The first of elements in order of height that ends below the top of the window.
- *
- * @param {ArrayLike<Element>} elements
- * @returns {Element | null}
- */
-function firstBelow(elements) {
-  let [low, high] = [0, elements.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (elements[middle].getBoundingClientRect().bottom > 0) high = middle
-    else low = middle + 1
-  }
-  return elements[low] ?? null
 }

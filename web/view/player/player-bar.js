@@ -74,8 +74,22 @@ export class PlayerBar {
     this.node = el('div', { class: 'player-holder', hidden: true }, this.#again.node, this.#full)
   }
 
-  /** @param {ShownPlayer | null} shown null where there is nothing to play */
+  /**
+   * The button that was pressed may be gone then: the focus goes to what stands in its place.
+   *
+   * @param {ShownPlayer | null} shown null where there is nothing to play
+   */
   render(shown) {
+    const { activeElement: focused } = document
+    const here = focused !== null && this.node.contains(focused)
+    this.#draw(shown)
+    if (!here || !shown || !focused.closest('[hidden]')) return
+    const next = this.#full.hidden ? this.#again.node : this.#play
+    next.focus({ preventScroll: true })
+  }
+
+  /** @param {ShownPlayer | null} shown */
+  #draw(shown) {
     set(this.node, { hidden: shown === null })
     if (!shown) return
     const { playback, length, live, recording, blocks, speakers } = shown
