@@ -410,5 +410,25 @@ class BlockFailed:
     """The audio whose result is missing"""
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A final utterance that the recogniser failed on."""
+
+    utterance_index: int
+    pause: bool
+    """As in `Hypothesis`"""
+    failure: BlockFailed
+
+    @property
+    def span(self) -> Span:
+        """That of the utterance."""
+        return self.failure.span
+
+    @property
+    def final(self) -> bool:
+        """Always: what fails of a growing utterance is read again with the next one."""
+        return True
+
+
 Output = Segment | SpeakersRevised | Speaker | VoicesHeard | TurnsRevised | LevelsHeard | PipelineStats | BlockFailed
 """What is told of a source's audio: by its pipeline, and, of its levels, by what feeds that."""

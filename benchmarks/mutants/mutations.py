@@ -517,9 +517,16 @@ AUDIO = (
     Mutant(
         "recogniser-always-raises",
         "pipelines/stream/stream.py",
-        "        lasting = utterance.final or utterance.commits\n        options = self._options\n",
-        '        raise RuntimeError("planted")\n',
+        "        lasting = utterance.final or utterance.commits\n        index, span",
+        '        raise RuntimeError("planted")\n        index, span',
         ("tests/pipelines/stream/test_stream.py",),
+    ),
+    Mutant(
+        "words-shown-are-lost-where-the-final-reading-fails",
+        "pipelines/stream/lines.py",
+        "Hypothesis(index, unread.span, True, shown.words, shown.language, pause=unread.pause)",
+        "Hypothesis(index, unread.span, True, (), shown.language, pause=unread.pause)",
+        ("tests/pipelines/stream/test_lines.py", "tests/pipelines/stream/test_stream.py"),
     ),
     Mutant(
         "words-are-read-with-later-turns",
@@ -1116,8 +1123,8 @@ PLAYBACK = (
     Mutant(
         "last-byte-of-a-range-is-left-out",
         "meeting/server/api/audio.py",
-        "min(size, int(last) + 1) if last else size",
-        "min(size, int(last)) if last else size",
+        "min(size, int(last) + 1) if first and last else size",
+        "min(size, int(last)) if first and last else size",
         ("tests/meeting/server/api/test_audio.py",),
     ),
     Mutant(

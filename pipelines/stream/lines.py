@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pipelines.types import Hypothesis, Span
+from pipelines.types import BlockFailed, Hypothesis, Span, Unread
 
 
 class LineSplitter:
@@ -14,6 +14,9 @@ class LineSplitter:
     Once words of an utterance are final (`Hypothesis.committed`) they are a line, and the next hypotheses of the
     utterance are about what follows them. Lines are numbered within their utterance, so that one more in an utterance,
     or one fewer because the machine was too full, moves no number in another.
+
+    Where the recogniser fails on a final utterance, the words that were shown of it last are final: nothing that was
+    seen may be lost.
     """
 
     def __init__(self) -> None:
@@ -21,9 +24,21 @@ class LineSplitter:
         self._line = 0  # the open one of the utterance
         self._final_words = 0  # before it
         self._start = 0  # where it begins
+        self._last: Hypothesis | None = None
 
-    def __call__(self, hypothesis: Hypothesis) -> list[Hypothesis]:
+    def __call__(self, item: Hypothesis | Unread) -> list[Hypothesis | BlockFailed]:
         """One more hypothesis of an utterance; gives those of one line or two."""
+        if isinstance(item, Unread):
+            return [item.failure, *self._lines(self._shown(item))]
+        self._last = item
+        return [*self._lines(item)]
+
+    def _shown(self, unread: Unread) -> Hypothesis:
+        index, last = unread.utterance_index, self._last
+        shown = last if last is not None and last.utterance_index == index else Hypothesis(index, unread.span, True, ())
+        return Hypothesis(index, unread.span, True, shown.words, shown.language, pause=unread.pause)
+
+    def _lines(self, hypothesis: Hypothesis) -> list[Hypothesis]:
         if hypothesis.utterance_index != self._utterance:
             self._utterance, self._start = hypothesis.utterance_index, hypothesis.span.start
             self._line = self._final_words = 0

@@ -40,19 +40,20 @@ class Block(Protocol):
 
 @dataclass(frozen=True)
 class Pending:
-    """A result on its way from the engine; `convert` makes the value that goes on."""
+    """A result on its way from the engine; `convert` makes the value that goes on, `failed` that of a failure."""
 
     future: Future[Any]
     block: str
     span: Span
     convert: Callable[[Any], Any] = lambda result: result
+    failed: Callable[[BlockFailed], Any] = lambda failure: failure
 
     def outcome(self) -> Any:
-        """The value, once the future is done; its failure as a `BlockFailed`."""
+        """The value, once the future is done."""
         try:
             return self.convert(self.future.result())
         except Exception as error:
-            return _failed(self.block, error, self.span)
+            return self.failed(_failed(self.block, error, self.span))
 
 
 class ResultThread:

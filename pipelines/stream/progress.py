@@ -6,7 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from pipelines.types import SAMPLE_RATE, STEP, BlockFailed, Hypothesis, LocalSpeakers, PipelineStats, Span, Utterance
+from pipelines.types import (
+    SAMPLE_RATE,
+    STEP,
+    BlockFailed,
+    Hypothesis,
+    LocalSpeakers,
+    PipelineStats,
+    Span,
+    Unread,
+    Utterance,
+)
 
 STATS_EVERY = 2 * SAMPLE_RATE
 """Samples of audio between two `PipelineStats`"""
@@ -58,14 +68,14 @@ class Progress:
                 self._open.append(utterance.span)
                 self._tell()
 
-    def utterance_done(self, item: Hypothesis | BlockFailed | None) -> None:
+    def utterance_done(self, item: Hypothesis | Unread | BlockFailed | None) -> None:
         """An utterance has come back from the recogniser; None where it was overtaken or left out."""
         with self._lock:
             if item is None:
                 self._dropped += 1
             elif item.span in self._open and (
                 # the failure may be that of a partial one whose final one is still being recognised: then it goes early
-                isinstance(item, BlockFailed) or item.final or item.committed is not None
+                isinstance(item, BlockFailed | Unread) or item.final or item.committed is not None
             ):
                 self._open.remove(item.span)
             self._tell()

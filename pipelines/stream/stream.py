@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -56,6 +57,7 @@ from pipelines.types import (
     PipelineStats,
     Samples,
     Span,
+    Unread,
     Utterance,
     Window,
     samples,
@@ -255,14 +257,10 @@ class Pipeline:
         if utterance is None:
             return None
         lasting = utterance.final or utterance.commits
-        options = self._options
-        result = self._engine.recognise(
-            utterance, self._source, options.language, self._all_hotwords, self.live, options.translate
-        )
         index, span, final = utterance.index, utterance.span, utterance.final
         pause = final and utterance.end_reason != "length"
         # only what is recognised again needs its audio; of all others the engine holds it until they are recognised
-        audio = utterance.audio if options.second_pass == "full" and lasting else None
+        audio = utterance.audio if self._options.second_pass == "full" and lasting else None
 
         def hypothesis(found: RecognitionResult | None) -> Hypothesis | None:
             if found is None:
@@ -283,7 +281,22 @@ class Pipeline:
                 audio=audio,
             )
 
-        return Pending(result, "recogniser", span, hypothesis)
+        def unread(failure: BlockFailed) -> Unread | BlockFailed:
+            return Unread(index, pause, failure) if final else failure
+
+        return Pending(self._reading(utterance), "recogniser", span, hypothesis, unread)
+
+    def _reading(self, utterance: Utterance) -> Future[Any]:
+        """What the recogniser makes of it; where the engine takes no more, a failure like any other."""
+        options = self._options
+        try:
+            return self._engine.recognise(
+                utterance, self._source, options.language, self._all_hotwords, self.live, options.translate
+            )
+        except Exception as error:
+            refused: Future[Any] = Future()
+            refused.set_exception(error)
+            return refused
 
     def _keep_for_second_pass(self, item: Any) -> None:
         if isinstance(item, Hypothesis) and item.final and item.audio is not None:

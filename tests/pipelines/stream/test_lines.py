@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from pipelines.stream.lines import LineSplitter
-from pipelines.types import Hypothesis, Span, Word
+from pipelines.types import BlockFailed, Hypothesis, Span, Unread, Word
 
 
 def hypothesis(index: int, text: str, start: int = 0, committed: int | None = None, final: bool = False) -> Hypothesis:
@@ -16,7 +17,7 @@ def hypothesis(index: int, text: str, start: int = 0, committed: int | None = No
     return Hypothesis(index, Span(start, start + 10 * len(words) + 5), final, words, committed=committed)
 
 
-def shown(lines: list[Hypothesis]) -> list[tuple[int, int, int, int, bool, str]]:
+def shown(lines: Iterable[object]) -> list[tuple[int, int, int, int, bool, str]]:
     """Utterance, line, start, end, whether final, and text of each."""
     return [
         (
@@ -28,6 +29,7 @@ def shown(lines: list[Hypothesis]) -> list[tuple[int, int, int, int, bool, str]]
             " ".join(word.text for word in one.words),
         )
         for one in lines
+        if isinstance(one, Hypothesis)
     ]
 
 
@@ -88,3 +90,25 @@ def test_each_line_has_its_part_of_the_audio() -> None:
     assert second.audio is not None
     assert (len(first.audio), first.audio[0]) == (len(first.span), 100)
     assert (len(second.audio), second.audio[0]) == (len(second.span), second.span.start)
+
+
+def unread(index: int, end: int) -> Unread:
+    return Unread(index, True, BlockFailed("recogniser", "RuntimeError", Span(0, end)))
+
+
+def test_of_an_utterance_that_cannot_be_read_in_the_end_the_words_shown_last_are_final() -> None:
+    split = LineSplitter()
+    split(hypothesis(0, "So we met. And", committed=3))
+    split(hypothesis(0, "So we met. And left"))
+    failure, rest = split(unread(0, 70))
+    assert failure == unread(0, 70).failure
+    assert isinstance(rest, Hypothesis)
+    assert (shown([rest]), rest.pause) == ([(0, 1, 29, 70, True, "And left")], True)
+
+
+def test_what_was_shown_of_another_utterance_is_not_taken_for_it() -> None:
+    split = LineSplitter()
+    split(hypothesis(0, "so we met", final=True))
+    _, nothing = split(unread(1, 70))
+    assert isinstance(nothing, Hypothesis)
+    assert (nothing.final, nothing.words, nothing.pause) == (True, (), True)

@@ -594,6 +594,23 @@ def test_a_slice_that_cannot_be_read_fails_alone(engine: FakeEngine, listener: L
     assert failed[-1].span.end / SAMPLE_RATE == pytest.approx(10.7, abs=0.4)
 
 
+def test_where_the_final_reading_fails_the_words_that_were_shown_are_final(
+    engine: FakeEngine, listener: Listener
+) -> None:
+    def ill(piece: Utterance) -> None:
+        if piece.final and piece.index == 1:
+            raise RuntimeError("one of those days")
+
+    engine.reading = ill
+    run(engine, listener, TALK)
+    shown = [line for line in listener.of(Segment) if line.id == "s2" and not line.final][-1]
+    kept = next(line for line in listener.final if line.id == "s2")
+    assert kept.words == shown.words != ()
+    assert kept.pause
+    assert [line.id for line in listener.final] == ["s1", "s2", "s3", "s4"]
+    assert [item.block for item in listener.of(BlockFailed)] == ["recogniser"]
+
+
 def test_windows_that_cannot_be_judged_fail_alone(engine: FakeEngine, listener: Listener) -> None:
     engine.finding = fail_on({3, 20})
     run(engine, listener, TALK)
