@@ -92,6 +92,20 @@ def test_switching_the_microphone_keeps_the_meeting_and_its_numbers(
 
 
 @pytest.mark.slow
+def test_once_it_was_stopped_nothing_looks_as_if_somebody_still_listened(server: FakeServer, page: Page) -> None:
+    server.ending = False
+    page.goto(server.url)
+    page.get_by_test_id("new-meeting").click()
+    heard = [page.get_by_test_id(name) for name in ("level", "mute", "mic-select")]
+    for part in heard:
+        expect(part).to_be_visible()
+    page.get_by_test_id("stop").click()
+    expect(page.get_by_test_id("stop")).to_have_text("Finishing…")
+    for part in heard:
+        expect(part).to_be_hidden()
+
+
+@pytest.mark.slow
 def test_stop_ends_the_meeting_and_offers_every_format(server: FakeServer, page: Page) -> None:
     page.goto(server.url)
     page.get_by_test_id("new-meeting").click()

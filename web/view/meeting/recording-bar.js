@@ -97,16 +97,18 @@ export class RecordingBar {
 
   /** @param {Recording} recording */
   #showRecording(recording) {
-    const { kind, muted, levels, devices, deviceId } = recording
+    const { kind, muted, levels, devices, deviceId, stopping } = recording
     const drawn = this.#drawn
     if (drawn === recording) return
     this.#drawn = recording
-    if (drawn?.kind !== kind) {
+    // Nothing is heard any more once it was stopped, although its last words are still to come.
+    const heard = stopping ? null : kind
+    if (drawn?.kind !== kind || drawn.stopping !== stopping) {
       this.node.setAttribute('data-source', kind ?? '')
-      this.#level.hidden = !kind
-      this.#microphone.hidden = kind !== 'microphone'
+      this.#level.hidden = !heard
+      this.#microphone.hidden = heard !== 'microphone'
     }
-    if (drawn?.kind !== kind || drawn.muted !== muted) this.#showMute(kind, muted)
+    if (drawn?.kind !== kind || drawn.stopping !== stopping || drawn.muted !== muted) this.#showMute(heard, muted)
     if (drawn?.levels !== levels) this.#showLevels(levels)
     if (drawn?.devices !== devices || drawn.deviceId !== deviceId) this.#showDevices(recording)
   }
