@@ -15,6 +15,9 @@ from meeting.listen import microphone
 from meeting.listen.microphone import MAX_BLOCKS, open_library
 from pipelines.errors import AudioError
 
+PATIENCE = 30.0
+"""Seconds after which nothing more is expected"""
+
 
 class Library(ModuleType):
     """As much of sounddevice as is used: gives `blocks` as fast as it can, then ends if it is `unplugged`.
@@ -68,7 +71,7 @@ def first(count: int, pause: float = 0.0) -> list[bytes]:
         await sound.aclose()  # type: ignore[attr-defined]
         return blocks
 
-    return asyncio.run(run())
+    return asyncio.run(asyncio.wait_for(run(), PATIENCE))
 
 
 def test_blocks_come_in_order_and_the_device_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
