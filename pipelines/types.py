@@ -424,11 +424,6 @@ class Unread:
         """That of the utterance."""
         return self.failure.span
 
-    @property
-    def final(self) -> bool:
-        """Always: what fails of a growing utterance is read again with the next one."""
-        return True
-
 
 Output = Segment | SpeakersRevised | Speaker | VoicesHeard | TurnsRevised | LevelsHeard | PipelineStats | BlockFailed
 """What is told of a source's audio: by its pipeline, and, of its levels, by what feeds that."""

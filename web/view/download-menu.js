@@ -3,6 +3,7 @@
 import { t } from '../texts/texts.js'
 import { el } from './dom.js'
 import { icon } from './icons.js'
+import { closingElsewhere } from './popover.js'
 
 /** @typedef {{ href: string, label: string, hint: string, testid: string }} Download */
 
@@ -40,15 +41,11 @@ export function downloadMenu(label, items, testid, { save, preview }) {
     el('span', {}, label),
   )
   const menu = el('div', { class: 'menu' }, button, list)
-  const elsewhere = (/** @type {PointerEvent} */ { target }) => {
-    if (!menu.contains(/** @type {Node} */ (target))) open(false)
-  }
+  const toggled = closingElsewhere(menu, () => open(false))
   /** @param {boolean} on */
   const open = (on) => {
     list.hidden = !on
-    // Only while it is open: the document outlives the page that the menu belongs to, and would keep all of it.
-    if (on) document.addEventListener('pointerdown', elsewhere)
-    else document.removeEventListener('pointerdown', elsewhere)
+    toggled(on)
     button.setAttribute('aria-expanded', String(on))
   }
   button.addEventListener('click', () => open(list.hidden))
@@ -63,9 +60,6 @@ export function downloadMenu(label, items, testid, { save, preview }) {
   looking.addEventListener('click', () => {
     button.focus() // comes back to it when the dialog is closed
     preview()
-  })
-  menu.addEventListener('focusout', ({ relatedTarget }) => {
-    if (relatedTarget && !menu.contains(/** @type {Node} */ (relatedTarget))) open(false)
   })
   menu.addEventListener('keydown', (event) => pressed(event, { button, list, entries, open }))
   return menu

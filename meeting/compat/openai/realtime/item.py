@@ -37,12 +37,12 @@ class Item:
     @property
     def open(self) -> bool:
         """Whether a line of it still grows."""
-        return any(not final for pieces in self._pieces.values() for final in pieces.values())
+        return bool(self._speech.growing)
 
     @property
     def goes_on(self) -> bool:
         """Whether somebody is speaking: no pause is known behind its words."""
-        return self.open or self._speech.goes_on
+        return self._speech.goes_on
 
     @property
     def lines(self) -> list[str]:
