@@ -142,6 +142,10 @@ def test_functions_and_values_that_are_exported_say_what_they_are(module: str) -
     assert not bare, f"{module}: no JSDoc above {bare}"
 
 
+def test_all_dialogs_are_opened_in_one_place() -> None:
+    assert [module for module, text in modules().items() if ".showModal(" in text] == ["view/dialogs/modal.js"]
+
+
 def test_the_documentation_holds_the_same_table() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     told = {name: allowed.strip() for name, allowed in re.findall(r"^\| `web/([^`]+)` \|[^|]*\|([^|]*)\|$", page, re.M)}

@@ -4,6 +4,7 @@ import { languagesOf, loadedModels, otherModels } from '../../state/jobs/models.
 import { peopleGiven } from '../../state/people.js'
 import { languageNames, t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
+import { openModal } from './modal.js'
 
 /** @typedef {import('../../state/jobs/models.js').AgainBody} AgainBody */
 /** @typedef {import('../../state/jobs/models.js').ModelChoice} ModelChoice */
@@ -63,9 +64,7 @@ export function openAgainDialog({ id, languages, models, ask }) {
     else submit(begin, problem, () => ask(body).then(over))
   })
   dialog.append(form)
-  dialog.addEventListener('close', () => dialog.remove())
-  document.body.append(dialog)
-  dialog.showModal()
+  openModal(dialog)
 }
 
 const beginButton = () =>

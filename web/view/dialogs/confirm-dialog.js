@@ -1,6 +1,7 @@
 // A question in the way of what was asked for.
 
 import { el } from '../dom.js'
+import { openModal } from './modal.js'
 
 /**
  * Asks a question with two answers.
@@ -34,11 +35,6 @@ export function confirm({ title, text, no, yes, danger = false }) {
       el('p', { id: 'dialog-text' }, text),
       el('div', { class: 'dialog-actions' }, close, agree),
     )
-    dialog.addEventListener('close', () => {
-      dialog.remove()
-      resolve(dialog.returnValue === 'yes')
-    })
-    document.body.append(dialog)
-    dialog.showModal()
+    openModal(dialog, (answer) => resolve(answer === 'yes'))
   })
 }

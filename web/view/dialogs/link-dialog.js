@@ -3,6 +3,7 @@
 import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { LinkCard } from './link-card.js'
+import { openModal } from './modal.js'
 
 /**
  * @param {object} options
@@ -29,8 +30,6 @@ export async function openLinkDialog({ link, captions, draw }) {
     ),
     el('div', { class: 'dialog-actions' }, el('button', done, t('button.done'))),
   )
-  dialog.addEventListener('close', () => dialog.remove())
-  document.body.append(dialog)
-  dialog.showModal()
+  openModal(dialog)
   setText(status, t((await card.show(link)) ? 'meeting.copied' : 'meeting.copy-this'))
 }

@@ -2,6 +2,7 @@
 
 import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
+import { openModal } from './modal.js'
 
 const MOST = 100_000 // characters that are shown: more would hold the page up
 
@@ -36,8 +37,6 @@ export function openPreviewDialog(formats, load) {
     note,
     el('div', { class: 'dialog-actions' }, el('button', close, t('button.done'))),
   )
-  dialog.addEventListener('close', () => dialog.remove())
-  document.body.append(dialog)
-  dialog.showModal()
+  openModal(dialog)
   show()
 }

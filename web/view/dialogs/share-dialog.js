@@ -4,6 +4,7 @@ import { day } from '../../state/format.js'
 import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { LinkCard } from './link-card.js'
+import { openModal } from './modal.js'
 
 /** @typedef {'host' | 'speak' | 'view'} LinkRole */
 
@@ -80,9 +81,7 @@ class ShareDialog {
       this.#list,
       el('div', { class: 'dialog-actions' }, done),
     )
-    dialog.addEventListener('close', () => dialog.remove())
-    document.body.append(dialog)
-    dialog.showModal()
+    openModal(dialog)
     this.#load()
   }
 

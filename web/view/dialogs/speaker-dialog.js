@@ -4,6 +4,7 @@ import { clock, speakerName } from '../../state/format.js'
 import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
 import { ExcerptButtons } from './excerpt-buttons.js'
+import { openModal } from './modal.js'
 import { VoiceSection, recognisedSection } from './voice-section.js'
 
 /** @typedef {import('../../state/transcript.js').Segment} Segment */
@@ -119,13 +120,10 @@ class SpeakerDialog {
     const attributes = { 'aria-labelledby': 'speaker-title', 'data-testid': 'speaker-dialog' }
     const dialog = el('dialog', { class: 'dialog speaker-dialog', ...attributes }, form)
     const { anchor } = this.#asked
-    dialog.addEventListener('close', () => {
+    openModal(dialog, () => {
       this.#asked.listen.stop()
-      dialog.remove()
       if (anchor.isConnected) anchor.focus()
     })
-    document.body.append(dialog)
-    dialog.showModal()
     place(dialog, anchor)
     if (this.#speaker !== null) this.#name.select()
   }

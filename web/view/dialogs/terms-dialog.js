@@ -3,6 +3,7 @@
 import { termsCount, termsOf, termsProblem, termsText } from '../../state/terms.js'
 import { t } from '../../texts/texts.js'
 import { el, setText } from '../dom.js'
+import { openModal } from './modal.js'
 
 /**
  * What the dialog asks the server; each fails with a sentence for the reader.
@@ -62,9 +63,7 @@ class TermsDialog {
       this.#submit()
     })
     dialog.append(form)
-    dialog.addEventListener('close', () => dialog.remove())
-    document.body.append(dialog)
-    dialog.showModal()
+    openModal(dialog)
     this.#load()
   }
 

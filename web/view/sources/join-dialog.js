@@ -2,6 +2,7 @@
 
 import { LONGEST_NAME } from '../../state/sources/participant.js'
 import { t } from '../../texts/texts.js'
+import { openModal } from '../dialogs/modal.js'
 import { el, setText } from '../dom.js'
 import { ParticipantFields } from './participant-fields.js'
 
@@ -69,12 +70,7 @@ function ask({ title, parts, yes, check, fields }) {
       if (wrong) fields.focus()
       else dialog.close('yes')
     })
-    dialog.addEventListener('close', () => {
-      dialog.remove()
-      resolve(dialog.returnValue === 'yes')
-    })
-    document.body.append(dialog)
-    dialog.showModal()
+    openModal(dialog, (answer) => resolve(answer === 'yes'))
     fields.focus()
   })
 }
