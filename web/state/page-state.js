@@ -174,7 +174,10 @@ export function received(before, message, { now, unsent }) {
   const same = transcript === before.transcript && sources === before.sources
   const state = withMessage(same ? before : { ...before, transcript, sources }, before, message, now)
   const over = transcript.phase === 'ended' && before.transcript.phase !== 'ended'
-  return over ? ended(state, unsent) : state
+  if (!over) return state
+  // Who opens a meeting that is over is not told that it has come to its end.
+  const told = before.transcript.phase === 'connecting' ? state : saidAloud(state, t('meeting.over.aloud'))
+  return ended(told, unsent)
 }
 
 /**

@@ -273,14 +273,19 @@ export class MeetingView {
   }
 
   /**
-   * A button of the bar that was pressed and is gone leaves the focus there, not at the top of the page.
+   * What had the focus in the bar, and is gone, leaves it there, and with the bar at the end of what was said: not at
+   * the top of the page. A button that moves takes it along.
    *
    * @param {Element | null} focused before
    */
   #keepFocus(focused) {
-    const bar = this.#recordingBar.node
-    const gone = focused instanceof HTMLButtonElement && (focused.hidden || focused.disabled)
-    if (gone && (bar.contains(focused) || focused === this.#start.node)) bar.focus({ preventScroll: true })
+    const { node: bar } = this.#recordingBar
+    const parts = [bar, this.#sources.node, this.#start.node]
+    if (!(focused instanceof HTMLElement) || !parts.some((part) => part.contains(focused))) return
+    const gone = focused.closest('[hidden]') || focused.matches(':disabled')
+    const end = this.#waiting.node.hidden ? this.#transcript.end : this.#waiting.title
+    const next = !gone ? focused : bar.hidden ? end : bar
+    if (next !== document.activeElement) next.focus({ preventScroll: true })
   }
 
   #offerDownloads() {
