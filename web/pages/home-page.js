@@ -22,7 +22,8 @@ import { signIn } from './sign-in.js'
 /** @typedef {import('../audio/recorder.js').AudioInput} AudioInput */
 /** @typedef {import('../state/home-state.js').ListedMeeting} ListedMeeting */
 /** @typedef {import('./page.js').PageShell} PageShell */
-/** @typedef {{ filter: import('../state/library/list-filter.js').ListFilter, count: number }} HeldList */
+/** @typedef {import('../state/library/list-filter.js').ListFilter} ListFilter */
+/** @typedef {{ filter: ListFilter, count: number, search?: string }} HeldList  search: what stands in that field */
 
 const REFRESH = 15_000 // milliseconds between two looks at what is live
 
@@ -44,7 +45,7 @@ export class HomePage {
   constructor(shell, held) {
     this.#shell = shell
     this.#held = held
-    this.#view = this.#newView()
+    this.#view = this.#newView(held?.search)
     const opened = change.openedHome(signedIn(), held?.filter)
     this.#store = new PageStore(opened, (state) => this.#view.render(state))
     this.#deletions = new Deletions(this.#store, api.deleteMeeting)
@@ -55,11 +56,12 @@ export class HomePage {
     })
   }
 
-  #newView() {
+  #newView(searched = '') {
     return new HomeView(this.#shell, {
       pathOf: meetingPath,
       voicesPath: voices,
       name: rememberedParticipant().name,
+      search: searched,
       handlers: {
         onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
         onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),
@@ -96,13 +98,13 @@ export class HomePage {
   /** @returns {HeldList | null} */
   keep() {
     const { filter, locked, meetings } = this.#store.state
-    return locked ? null : { filter, count: meetings.length }
+    return locked ? null : { filter, count: meetings.length, search: this.#view.search }
   }
 
   redraw() {
     const before = this.#view
     before.close()
-    this.#view = this.#newView()
+    this.#view = this.#newView(before.search)
     this.#view.takeOver(before)
     this.#view.open(this.#store.state)
     this.#store.draw()
@@ -115,7 +117,7 @@ export class HomePage {
     this.#shell.reload()
   }
 
-  /** @param {import('../state/library/list-filter.js').ListFilter} filter */
+  /** @param {ListFilter} filter */
   #filter(filter) {
     this.#store.update((state) => change.filtered(state, filter))
     this.#load(null)
