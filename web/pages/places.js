@@ -2,7 +2,8 @@
 
 import { WayBack, placeIn } from '../view/place.js'
 
-/** @typedef {{ path: string, place: import('../view/place.js').Place, held: unknown }} Kept */
+/** @typedef {import('../view/place.js').Place} Place */
+/** @typedef {{ path: string, place: Place | null, held: unknown }} Kept  place: null where the page leads on by itself */
 
 const SLOT = 'places'
 const MOST = 50 // entries of the history that are remembered
@@ -23,11 +24,13 @@ export class Places {
    * @param {string} entry of the history
    * @param {string} path that it shows
    * @param {unknown} held what its page asks for to be as it is; null where it is to be opened as if for the first time
+   * @param {boolean} leadsOn its page leads to what is new by itself, and nobody back to where they were
    */
-  keep(entry, path, held) {
+  keep(entry, path, held, leadsOn) {
     const others = stored().filter(([one]) => one !== entry)
+    const place = leadsOn ? null : placeIn(this.#root)
     /** @type {[string, Kept][]} */
-    const kept = held === null ? others : [...others, [entry, { path, place: placeIn(this.#root), held }]]
+    const kept = held === null ? others : [...others, [entry, { path, place, held }]]
     if (kept.length) sessionStorage.setItem(SLOT, JSON.stringify(kept.slice(-MOST)))
     else forgetPlaces()
   }
@@ -50,9 +53,9 @@ export class Places {
   bring(entry, path) {
     this.leave()
     window.scrollTo(0, 0)
-    const kept = keptAt(entry, path)
-    if (!kept) return
-    this.#way = new WayBack(this.#root, kept.place)
+    const place = keptAt(entry, path)?.place
+    if (!place) return
+    this.#way = new WayBack(this.#root, place)
     this.#way.open()
   }
 
