@@ -8,6 +8,7 @@ import { rememberedSource } from '../net/resume-tokens.js'
 import { home } from '../net/urls.js'
 import * as change from '../state/page-state.js'
 import { secondIn } from '../state/playback/playback.js'
+import { followsLive } from '../state/selectors.js'
 import { readsOn } from '../state/sources/own-sources.js'
 import { MeetingView } from '../view/meeting/meeting-view.js'
 import { attention } from './attention.js'
@@ -130,15 +131,13 @@ export class MeetingPage {
     this.#connection?.close()
   }
 
-  /** @returns {HeldMeeting | null} */
   keep() {
     return this.#store.state.screen === 'meeting' ? { followed: this.leadsOn } : null
   }
 
   /** Who followed a meeting that goes on is led to what is new. */
   get leadsOn() {
-    const { following, transcript } = this.#store.state
-    return following && transcript.phase !== 'ended'
+    return followsLive(this.#store.state)
   }
 
   redraw() {

@@ -1,9 +1,10 @@
 // Where people were on the pages of this tab, so that the way back through its history leads there, as a reload does.
 
+import { tabStorage } from '../storage/storage.js'
 import { WayBack, placeIn } from '../view/place.js'
 
 /** @typedef {import('../view/place.js').Place} Place */
-/** @typedef {{ path: string, place: Place | null, held: unknown }} Kept  place: null where the page leads on by itself */
+/** @typedef {{ path: string, place: Place | null, held: unknown }} Kept  place: null where the page leads on itself */
 
 const SLOT = 'places'
 const MOST = 50 // entries of the history that are remembered
@@ -31,7 +32,7 @@ export class Places {
     const place = leadsOn ? null : placeIn(this.#root)
     /** @type {[string, Kept][]} */
     const kept = held === null ? others : [...others, [entry, { path, place, held }]]
-    if (kept.length) sessionStorage.setItem(SLOT, JSON.stringify(kept.slice(-MOST)))
+    if (kept.length) tabStorage.set(SLOT, JSON.stringify(kept.slice(-MOST)))
     else forgetPlaces()
   }
 
@@ -67,10 +68,10 @@ export class Places {
 }
 
 /** Nobody's places are remembered any more, as after signing out. */
-export const forgetPlaces = () => sessionStorage.removeItem(SLOT)
+export const forgetPlaces = () => tabStorage.remove(SLOT)
 
 /** @type {() => [string, Kept][]} by entry of the history, the newest last */
-const stored = () => JSON.parse(sessionStorage.getItem(SLOT) ?? '[]')
+const stored = () => JSON.parse(tabStorage.get(SLOT) ?? '[]')
 
 /** @type {(entry: string, path: string) => Kept | undefined} */
 const keptAt = (entry, path) => stored().find(([one, kept]) => one === entry && kept.path === path)?.[1]

@@ -189,7 +189,7 @@ export class MeetingView {
     this.#keepFocus(focused)
     const { phase } = state.transcript
     if (phase === 'ended' && before?.transcript.phase !== 'ended') this.#offerDownloads()
-    if (state.following && phase !== 'ended' && (drawn || !sameHeight(state, before))) this.#follower.toEnd()
+    if (select.followsLive(state) && (drawn || !sameHeight(state, before))) this.#follower.toEnd()
     return this.#transcript.widen(state, performance.now() - began)
   }
 
