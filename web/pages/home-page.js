@@ -8,6 +8,7 @@ import { signOut, signedIn } from '../net/tokens.js'
 import { meetingPath, search, voices } from '../net/urls.js'
 import * as change from '../state/home-state.js'
 import { listQuery } from '../state/library/list-filter.js'
+import { wantsMore } from '../state/library/list-pages.js'
 import { addressQuery } from '../state/library/search-state.js'
 import { t } from '../texts/texts.js'
 import { setText } from '../view/dom.js'
@@ -130,8 +131,11 @@ export class HomePage {
    */
   async #loadAgain(count) {
     const { filter } = this.#store.state
+    const wants = () => {
+      const { closed, state } = this.#store
+      return !closed && state.filter === filter && wantsMore(state, state.meetings.length, count)
+    }
     await this.#load(null)
-    const wants = () => !this.#store.closed && change.wantsMore(this.#store.state, filter, count)
     while (wants()) await this.#load(this.#store.state.next)
   }
 
