@@ -16,6 +16,7 @@ import { signInPage } from '../sign-in-page.js'
 import { SoundButtons } from '../sources/sound-buttons.js'
 import { SourcesPanel } from '../sources/sources-panel.js'
 import { Announcer } from './announcer.js'
+import { Foot } from './foot.js'
 import { MeetingHeader } from './meeting-header.js'
 import { NotesSection } from './notes-section.js'
 import { RecordingBar } from './recording-bar.js'
@@ -81,6 +82,7 @@ export class MeetingView {
   #waiting = new WaitingPanel()
   #start
   #jump
+  #foot
   #share
   #terms
   /** @type {PageState | null} */
@@ -119,12 +121,15 @@ export class MeetingView {
     const jump = { testid: 'jump-newest', label: t('meeting.newest'), onPress: () => onFollowing(true), look: 'jump' }
     this.#jump = new Button({ ...jump, shape: 'down' })
     this.#share = new Button({ testid: 'copy-link', shape: 'link', label: t('meeting.copy'), onPress: onShare })
+    const bars = [this.#jump, this.#editBar, this.#player, this.#sources, this.#recordingBar]
+    this.#foot = new Foot(bars.map(({ node }) => node))
     this.#terms = new Button({ testid: 'terms-open', shape: 'terms', label: t('meeting.terms'), onPress: onTerms })
   }
 
   open() {
     this.#follower.open()
     this.#transcript.open()
+    this.#foot.open()
     this.#shell.actions.append(this.#terms.node, this.#share.node)
     this.#shell.main.append(
       el(
@@ -137,7 +142,7 @@ export class MeetingView {
         this.#noAudio,
         this.#transcript.node,
         this.#waiting.node,
-        this.#foot(),
+        this.#foot.node,
       ),
     )
   }
@@ -157,14 +162,10 @@ export class MeetingView {
     this.#header.takeOver(before.#header)
   }
 
-  #foot() {
-    const bars = [this.#jump, this.#editBar, this.#player, this.#sources, this.#recordingBar].map(({ node }) => node)
-    return el('div', { class: 'recording-holder' }, ...bars)
-  }
-
   close() {
     this.#follower.close()
     this.#transcript.close()
+    this.#foot.close()
     this.#announcer.clear()
   }
 
