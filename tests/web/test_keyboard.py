@@ -109,3 +109,21 @@ def test_nothing_that_has_the_focus_is_covered_by_the_bars_at_the_top_and_at_the
             if page.evaluate("document.activeElement.dataset.testid") == "edit-speaker":
                 walked.append(page.evaluate(COVERED))
         assert walked == [False] * 20, key
+
+
+def test_the_list_of_files_is_walked_from_end_to_end_and_gives_the_focus_back(server: FakeServer, page: Page) -> None:
+    server.snapshot = {"state": "ended", "segments": [segment(i, i * 5.0, i * 5.0 + 4, LONG) for i in range(30)]}
+    page.goto(f"{server.url}/m/m1")
+    button = page.get_by_test_id("export")
+    button.press("ArrowDown")
+    page.keyboard.press("End")
+    expect(page.get_by_test_id("export-preview")).to_be_focused()
+    page.keyboard.press("Home")
+    first = page.get_by_test_id("export-docx")
+    expect(first).to_be_focused()
+    assert page.evaluate("scrollY") == 0
+    first.evaluate("link => link.removeAttribute('download')")
+    first.evaluate("link => link.addEventListener('click', (event) => event.preventDefault())")
+    first.press("Enter")
+    expect(first).to_be_hidden()
+    expect(button).to_be_focused()
