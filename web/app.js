@@ -98,7 +98,8 @@ function show(meeting = {}) {
 }
 
 function keepPlace() {
-  if (page && shownPath !== null) places.keep(shownKey, shownPath, page.keep ? page.keep() : {})
+  if (!page || shownPath === null) return
+  places.keep(shownKey, shownPath, page.keep ? page.keep() : {}, page.leadsOn ?? false)
 }
 
 const newKey = () => `${Date.now()}.${Math.random()}`
@@ -126,7 +127,7 @@ function entryHere() {
 function pageAt(path, meeting, held) {
   const shell = { main, actions, announcer, go, reload: () => show() }
   const id = meetingAt(path)
-  if (id) return new MeetingPage(shell, id, meeting, held !== null)
+  if (id) return new MeetingPage(shell, id, meeting, held)
   const captioned = captionsAt(path)
   if (captioned) return new CaptionsPage(shell, captioned, location.search)
   if (path === voices) return new VoicesPage(shell)

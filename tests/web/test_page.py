@@ -776,6 +776,24 @@ def test_captions_that_have_disappeared_come_back_with_the_next_words_only(serve
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0, 3600])
+def test_captions_that_stay_are_gone_ten_seconds_after_the_meeting(
+    server: FakeServer, page: Page, seconds: int
+) -> None:
+    server.snapshot = {"state": "live", "segments": [segment(1, 0.0, 1.0, "Good morning.", "spk1")]}
+    page.clock.install()
+    page.goto(f"{server.url}/m/m1/captions?seconds={seconds}")
+    captions = page.get_by_test_id("captions")
+    expect(captions).to_contain_text("Good morning.")
+    page.clock.run_for(120_000)
+    expect(captions).to_contain_text("Good morning.")
+    server.tell(segment(2, 2.0, 3.0, "Good bye.", "spk1"), {"type": "ended", "segments": 2})
+    expect(captions).to_contain_text("Good bye.")
+    page.clock.run_for(11_000)
+    expect(captions).to_have_text("")
+
+
+@pytest.mark.slow
 def test_a_refused_microphone_is_explained_and_leaves_no_empty_meeting(server: FakeServer, page: Page) -> None:
     page.add_init_script(
         "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"

@@ -1,5 +1,6 @@
 // A microphone as frames of sound: permission, choice of device, switching; knows no socket.
 
+import { browserStorage } from '../storage/storage.js'
 import { t } from '../texts/texts.js'
 import { CaptureError } from './capture-error.js'
 import { StreamCapture } from './stream-capture.js'
@@ -20,7 +21,7 @@ export class Microphone extends StreamCapture {
    * @returns {Promise<Microphone>}
    * @throws {CaptureError}
    */
-  static async open(deviceId = localStorage.getItem(REMEMBERED)) {
+  static async open(deviceId = browserStorage.get(REMEMBERED)) {
     const microphone = new Microphone(new AudioContext({ latencyHint: 'interactive' }))
     try {
       await microphone.#choose(deviceId)
@@ -56,7 +57,7 @@ export class Microphone extends StreamCapture {
    */
   async use(deviceId) {
     await this.#choose(deviceId)
-    localStorage.setItem(REMEMBERED, deviceId)
+    browserStorage.set(REMEMBERED, deviceId)
   }
 
   /** @param {string | null} deviceId */

@@ -1,5 +1,7 @@
 // What a reload of this tab needs to go on with what it sends: its microphone, and the sound of another tab.
 
+import { tabStorage } from '../storage/storage.js'
+
 /** @typedef {{ source_id: string, token: string }} ResumeToken */
 /** @typedef {import('../state/sources/own-sources.js').OwnKind} OwnKind */
 
@@ -15,7 +17,7 @@ const slot = (id, kind) => `${SLOTS[kind]} ${id}`
  * @param {import('../state/wire-messages.js').Session} session
  */
 export function rememberSource(id, kind, { source_id, resume_token: token }) {
-  sessionStorage.setItem(slot(id, kind), JSON.stringify({ source_id, token }))
+  tabStorage.set(slot(id, kind), JSON.stringify({ source_id, token }))
 }
 
 /**
@@ -23,10 +25,10 @@ export function rememberSource(id, kind, { source_id, resume_token: token }) {
  * @param {OwnKind} kind
  * @returns {ResumeToken | null}
  */
-export const rememberedSource = (id, kind) => JSON.parse(sessionStorage.getItem(slot(id, kind)) ?? 'null')
+export const rememberedSource = (id, kind) => JSON.parse(tabStorage.get(slot(id, kind)) ?? 'null')
 
 /**
  * @param {string} id of the meeting
  * @param {OwnKind} kind
  */
-export const forgetSource = (id, kind) => sessionStorage.removeItem(slot(id, kind))
+export const forgetSource = (id, kind) => tabStorage.remove(slot(id, kind))

@@ -1,6 +1,7 @@
 // What this tab may open: tokens from links and from signing in. They are kept for this tab alone and travel in
 // headers, never in an address.
 
+import { tabStorage } from '../storage/storage.js'
 import { captionsAt, home, meetingAt } from './urls.js'
 
 // Two servers may be shown below different paths of one site.
@@ -20,7 +21,7 @@ export function takeTokenFromAddress() {
   const token = /^#t=(.*)$/.exec(location.hash)?.[1]
   if (meeting === null || token === undefined) return false
   history.replaceState(history.state, '', location.pathname + location.search)
-  if (VALID.test(token)) sessionStorage.setItem(slot(meeting), token)
+  if (VALID.test(token)) tabStorage.set(slot(meeting), token)
   return true
 }
 
@@ -29,17 +30,17 @@ export function takeTokenFromAddress() {
  *
  * @param {string} [id]
  */
-export const tokenFor = (id) => sessionStorage.getItem(SERVER) ?? (id ? linkToken(id) : null)
+export const tokenFor = (id) => tabStorage.get(SERVER) ?? (id ? linkToken(id) : null)
 
 /**
  * The token that the link to a meeting brought.
  *
  * @param {string} id
  */
-export const linkToken = (id) => sessionStorage.getItem(slot(id))
+export const linkToken = (id) => tabStorage.get(slot(id))
 
 /** Whether this tab holds the server's token. */
-export const signedIn = () => sessionStorage.getItem(SERVER) !== null
+export const signedIn = () => tabStorage.get(SERVER) !== null
 
 /**
  * Keeps the server's token.
@@ -49,12 +50,12 @@ export const signedIn = () => sessionStorage.getItem(SERVER) !== null
  */
 export function keepServerToken(token) {
   if (!VALID.test(token)) return false
-  sessionStorage.setItem(SERVER, token)
+  tabStorage.set(SERVER, token)
   return true
 }
 
 /** Forgets the server's token. */
-export const signOut = () => sessionStorage.removeItem(SERVER)
+export const signOut = () => tabStorage.remove(SERVER)
 
 /**
  * The server did not take this token: it is of no use any more.
@@ -62,9 +63,9 @@ export const signOut = () => sessionStorage.removeItem(SERVER)
  * @param {string} token
  */
 export function forgetToken(token) {
-  for (const key of Object.keys(sessionStorage)) {
+  for (const key of tabStorage.keys) {
     const ours = key === SERVER || key.startsWith(slot(''))
-    if (ours && sessionStorage.getItem(key) === token) sessionStorage.removeItem(key)
+    if (ours && tabStorage.get(key) === token) tabStorage.remove(key)
   }
 }
 

@@ -8,6 +8,7 @@ import { signOut, signedIn } from '../net/tokens.js'
 import { meetingPath, search, voices } from '../net/urls.js'
 import * as change from '../state/home-state.js'
 import { listQuery } from '../state/library/list-filter.js'
+import { wantsMore } from '../state/library/list-pages.js'
 import { addressQuery } from '../state/library/search-state.js'
 import { t } from '../texts/texts.js'
 import { setText } from '../view/dom.js'
@@ -22,7 +23,8 @@ import { signIn } from './sign-in.js'
 /** @typedef {import('../audio/recorder.js').AudioInput} AudioInput */
 /** @typedef {import('../state/home-state.js').ListedMeeting} ListedMeeting */
 /** @typedef {import('./page.js').PageShell} PageShell */
-/** @typedef {{ filter: import('../state/library/list-filter.js').ListFilter, count: number }} HeldList */
+/** @typedef {import('../state/library/list-filter.js').ListFilter} ListFilter */
+/** @typedef {{ filter: ListFilter, count: number, search?: string }} HeldList  search: what stands in that field */
 
 const REFRESH = 15_000 // milliseconds between two looks at what is live
 
@@ -44,7 +46,7 @@ export class HomePage {
   constructor(shell, held) {
     this.#shell = shell
     this.#held = held
-    this.#view = this.#newView()
+    this.#view = this.#newView(held?.search)
     const opened = change.openedHome(signedIn(), held?.filter)
     this.#store = new PageStore(opened, (state) => this.#view.render(state))
     this.#deletions = new Deletions(this.#store, api.deleteMeeting)
@@ -55,11 +57,12 @@ export class HomePage {
     })
   }
 
-  #newView() {
+  #newView(searched = '') {
     return new HomeView(this.#shell, {
       pathOf: meetingPath,
       voicesPath: voices,
       name: rememberedParticipant().name,
+      search: searched,
       handlers: {
         onRecord: (options) => this.#begin('microphone', () => Microphone.open(), options),
         onSample: (options) => this.#begin('sample', () => SampleRecording.open(), options, t('sample.title')),
@@ -96,13 +99,13 @@ export class HomePage {
   /** @returns {HeldList | null} */
   keep() {
     const { filter, locked, meetings } = this.#store.state
-    return locked ? null : { filter, count: meetings.length }
+    return locked ? null : { filter, count: meetings.length, search: this.#view.search }
   }
 
   redraw() {
     const before = this.#view
     before.close()
-    this.#view = this.#newView()
+    this.#view = this.#newView(before.search)
     this.#view.takeOver(before)
     this.#view.open(this.#store.state)
     this.#store.draw()
@@ -115,7 +118,7 @@ export class HomePage {
     this.#shell.reload()
   }
 
-  /** @param {import('../state/library/list-filter.js').ListFilter} filter */
+  /** @param {ListFilter} filter */
   #filter(filter) {
     this.#store.update((state) => change.filtered(state, filter))
     this.#load(null)
@@ -128,8 +131,11 @@ export class HomePage {
    */
   async #loadAgain(count) {
     const { filter } = this.#store.state
+    const wants = () => {
+      const { closed, state } = this.#store
+      return !closed && state.filter === filter && wantsMore(state, state.meetings.length, count)
+    }
     await this.#load(null)
-    const wants = () => !this.#store.closed && change.wantsMore(this.#store.state, filter, count)
     while (wants()) await this.#load(this.#store.state.next)
   }
 

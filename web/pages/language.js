@@ -1,12 +1,13 @@
 // The language of the pages: the browser's, unless another one was chosen here, which is remembered.
 
+import { browserStorage } from '../storage/storage.js'
 import { LANGUAGES, choose, speak, spoken, t } from '../texts/texts.js'
 
 const CHOSEN = 'language'
 
 /** Speaks it from now on, also in what stands in the document itself. */
 export function useLanguage() {
-  speak(choose(navigator.languages, localStorage.getItem(CHOSEN)))
+  speak(choose(navigator.languages, browserStorage.get(CHOSEN)))
   document.documentElement.lang = spoken()
   for (const node of document.querySelectorAll('[data-text]')) {
     node.textContent = t(node.getAttribute('data-text') ?? '')
@@ -31,7 +32,7 @@ export function openLanguageMenu(menu, onChange) {
   }
   label()
   menu.addEventListener('change', () => {
-    localStorage.setItem(CHOSEN, menu.value)
+    browserStorage.set(CHOSEN, menu.value)
     useLanguage()
     label()
     onChange()

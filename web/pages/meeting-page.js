@@ -8,6 +8,7 @@ import { rememberedSource } from '../net/resume-tokens.js'
 import { home } from '../net/urls.js'
 import * as change from '../state/page-state.js'
 import { secondIn } from '../state/playback/playback.js'
+import { followsLive } from '../state/selectors.js'
 import { readsOn } from '../state/sources/own-sources.js'
 import { MeetingView } from '../view/meeting/meeting-view.js'
 import { attention } from './attention.js'
@@ -24,6 +25,7 @@ import { signIn } from './sign-in.js'
 /** @typedef {import('../state/page-state.js').PageState} PageState */
 /** @typedef {import('../state/wire-messages.js').ServerMessage} ServerMessage */
 /** @typedef {import('./page.js').NewMeeting} NewMeeting */
+/** @typedef {{ followed?: boolean }} HeldMeeting  followed: somebody read along what was said */
 /** @typedef {import('./page.js').PageShell} PageShell */
 
 const TICK = 250 // milliseconds between two looks at the clock
@@ -52,15 +54,16 @@ export class MeetingPage {
    * @param {PageShell} shell
    * @param {string} id of the meeting
    * @param {NewMeeting} opened from the page that made the meeting, with its microphone or sample already open
-   * @param {boolean} reading it is shown again where somebody read
+   * @param {HeldMeeting | null} held of the page that is shown again
    */
-  constructor(shell, id, opened, reading) {
+  constructor(shell, id, opened, held) {
     const { input, links = {}, title } = opened
     this.#id = id
     this.#opened = opened
     const resumable = rememberedSource(id, 'microphone') !== null
     const second = secondIn(location.search)
-    const state = change.openedPage({ title, recording: Boolean(input), resumable, second, reading })
+    const again = held && (held.followed ? 'following' : 'reading')
+    const state = change.openedPage({ title, recording: Boolean(input), resumable, second, again })
     this.#store = new PageStore(state, (shown) => this.#view.render(shown))
     this.#leaving = new LeaveGuard(this.#store, {
       stop: () => this.#sound.stopAll(),
@@ -128,10 +131,13 @@ export class MeetingPage {
     this.#connection?.close()
   }
 
-  /** Who followed a meeting that goes on is led to what is new, and not to where it was. */
   keep() {
-    const { following, screen, transcript } = this.#store.state
-    return screen !== 'meeting' || (following && transcript.phase !== 'ended') ? null : {}
+    return this.#store.state.screen === 'meeting' ? { followed: this.leadsOn } : null
+  }
+
+  /** Who followed a meeting that goes on is led to what is new. */
+  get leadsOn() {
+    return followsLive(this.#store.state)
   }
 
   redraw() {

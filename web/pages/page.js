@@ -23,6 +23,7 @@
  * @property {() => void} redraw what it has drawn is gone, and its language may be another one
  * @property {() => unknown} [keep] what it asks for to be as it is when somebody comes back, as JSON; null where it is
  *   to be opened as if for the first time
+ * @property {boolean} [leadsOn] whether it leads to what is new by itself, and nobody who comes back to where they were
  * @property {boolean} [holds] whether something would be lost with it, such as a recording
  * @property {() => Promise<boolean>} [mayLeave] asked before another page is shown, where it holds something
  */

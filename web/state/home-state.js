@@ -98,16 +98,6 @@ export function listRefreshed(state, { meetings, next }) {
 }
 
 /**
- * Whether earlier meetings are to be asked for, so that as many are listed as there were.
- *
- * @param {HomeState} state
- * @param {ListFilter} filter of those
- * @param {number} count
- */
-export const wantsMore = ({ filter: now, locked, meetings, next, problem }, filter, count) =>
-  now === filter && !locked && !problem && next !== null && meetings.length < count
-
-/**
  * Others are listed from now on, once the server has answered.
  *
  * @param {HomeState} state

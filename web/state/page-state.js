@@ -94,10 +94,10 @@ const NOT_CONNECTED = Object.freeze({ state: 'connecting', attempt: 0, unsent: 0
  * @param {boolean} [opened.recording] this page has just made the meeting, to record it
  * @param {boolean} [opened.resumable]
  * @param {number | null} [opened.second] of the meeting at which it is opened
- * @param {boolean} [opened.reading] it is opened where somebody read before
+ * @param {'reading' | 'following' | null} [opened.again] what somebody did there who comes back to it
  * @returns {PageState}
  */
-export function openedPage({ title = '', recording = false, resumable = false, second = null, reading = false } = {}) {
+export function openedPage({ title = '', recording = false, resumable = false, second = null, again = null } = {}) {
   return {
     screen: 'meeting',
     transcript: { ...EMPTY_TRANSCRIPT, title, phase: recording ? 'open' : 'connecting' },
@@ -110,8 +110,8 @@ export function openedPage({ title = '', recording = false, resumable = false, s
     listing: false,
     facts: null,
     notes: null,
-    reading,
-    playback: reading ? { ...openedAt(second), target: null } : openedAt(second),
+    reading: again === 'reading',
+    playback: again ? { ...openedAt(second), target: null } : openedAt(second),
     statistics: null,
     permission: 'server',
     tokens: false,
@@ -174,7 +174,10 @@ export function received(before, message, { now, unsent }) {
   const same = transcript === before.transcript && sources === before.sources
   const state = withMessage(same ? before : { ...before, transcript, sources }, before, message, now)
   const over = transcript.phase === 'ended' && before.transcript.phase !== 'ended'
-  return over ? ended(state, unsent) : state
+  if (!over) return state
+  // Who opens a meeting that is over is not told that it has come to its end.
+  const told = before.transcript.phase === 'connecting' ? state : saidAloud(state, t('meeting.over.aloud'))
+  return ended(told, unsent)
 }
 
 /**

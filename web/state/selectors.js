@@ -106,6 +106,13 @@ export function stopLabel(state) {
 }
 
 /**
+ * Whether what is new is kept in sight, and more may come.
+ *
+ * @param {PageState} state
+ */
+export const followsLive = ({ following, transcript }) => following && transcript.phase !== 'ended'
+
+/**
  * Whether sound that is shared now would still be heard.
  *
  * @param {PageState} state

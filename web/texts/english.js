@@ -220,6 +220,7 @@ export const ENGLISH = {
   'meeting.start': 'Start with my microphone',
   'meeting.go-on': 'Go on recording',
   'meeting.newest': 'Jump to newest',
+  'meeting.over.aloud': 'The meeting is over.',
   'meeting.terms': 'Terms',
   'meeting.share': 'Share',
   'meeting.copy': 'Copy link',

@@ -229,6 +229,7 @@ export const GERMAN = {
   'meeting.start': 'Mit meinem Mikrofon beginnen',
   'meeting.go-on': 'Weiter aufnehmen',
   'meeting.newest': 'Zum Neuesten',
+  'meeting.over.aloud': 'Die Besprechung ist zu Ende.',
   'meeting.terms': 'Begriffe',
   'meeting.share': 'Teilen',
   'meeting.copy': 'Link kopieren',

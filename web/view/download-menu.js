@@ -55,6 +55,7 @@ export function downloadMenu(label, items, testid, { save, preview }) {
       event.preventDefault()
       save(link.getAttribute('href') ?? '')
     }
+    if (list.contains(document.activeElement)) button.focus() // what had the focus is hidden with the list
     open(false)
   })
   looking.addEventListener('click', () => {
@@ -78,11 +79,12 @@ function pressed(event, { button, list, entries, open }) {
   if (event.key === 'Escape') {
     open(false)
     button.focus()
-  } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
-    event.preventDefault()
-    open(true)
-    const at = entries.findIndex((entry) => entry === document.activeElement)
-    const by = event.key === 'ArrowDown' ? 1 : document.activeElement === button ? 0 : -1
-    entries[(at + by + entries.length) % entries.length].focus()
+    return
   }
+  const at = entries.findIndex((entry) => entry === document.activeElement)
+  const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? -1 : at - 1, Home: 0, End: -1 }[event.key]
+  if (to === undefined) return
+  event.preventDefault()
+  open(true)
+  entries.at(to % entries.length)?.focus()
 }

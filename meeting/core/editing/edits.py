@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain, count
 
+from meeting.core.editing.alignment import align
 from meeting.core.editing.changes import (
     Change,
     JoinChange,
@@ -34,6 +35,8 @@ from pipelines.types import Segment, Span, Word
 
 MAX_LINES = 500
 """Lines that a person may give to a speaker at once"""
+SPLIT_STEPS = 20_000
+"""Comparisons of two words that a split may take (some milliseconds): the messages of a live meeting wait for it"""
 
 
 def prepare(change: Change, shown: Segment | None) -> Change:
@@ -169,7 +172,7 @@ def _split(edits: Edits, change: SplitChange, transcript: Transcript) -> Step:
     at, words, recognised = len(change.texts[0].split()), _written(change, shown), _recognised(edits, shown)
     # A line that begins where this one ends comes behind its second part, which therefore begins before that.
     cut = max(shown.span.start, min(words[at].span.start, shown.span.end - 1))
-    heard = at if words == recognised else sum((word.span.start + word.span.end) // 2 < cut for word in recognised)
+    heard = _recognised_before(recognised, words, at, cut)
     labelled = _labelled(edits, shown)
 
     def part(id_: str, span: Span, words: tuple[Word, ...], recognised: tuple[Word, ...]) -> EditedLine:
@@ -181,6 +184,22 @@ def _split(edits: Edits, change: SplitChange, transcript: Transcript) -> Step:
     begin = part(change.id, Span(shown.span.start, cut), words[:at], recognised[:heard])
     end = part(second, Span(cut, shown.span.end), words[at:], recognised[heard:])
     return Step(lines={change.id: _step(edits, shown, begin), second: LineStep(None, end)})
+
+
+def _recognised_before(recognised: tuple[Word, ...], words: tuple[Word, ...], at: int, cut: int) -> int:
+    """How many of the words as first recognised are in what the first `at` words of a line, which ends at `cut`, say.
+
+    Those that stayed are known by their texts: what was written beside them may have taken of their time. The time
+    decides of those only that were replaced or left out between them.
+    """
+    first, last = 0, len(recognised)
+    for same in align([word.text for word in recognised], [word.text for word in words], SPLIT_STEPS):
+        stayed = max(0, min(same.size, at - same.b))
+        first = same.a + stayed if stayed else first
+        if stayed < same.size:
+            last = same.a + stayed
+            break
+    return first + sum((word.span.start + word.span.end) // 2 < cut for word in recognised[first:last])
 
 
 def _free_id(id_: str, edited: Mapping[str, EditedLine], transcript: Transcript) -> str:

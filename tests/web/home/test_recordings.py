@@ -14,7 +14,7 @@ from benchmarks.harness.server import Server
 from tests.fakes.containers import wav
 from tests.fakes.models.other_models import SLOW
 from tests.fakes.server_fakes import tone
-from tests.web.test_accessibility import check
+from tests.web.accessibility.test_accessibility import check
 
 pytestmark = pytest.mark.browser
 PATIENCE = 60_000

@@ -111,14 +111,22 @@ def test_the_way_back_to_a_meeting_leads_to_what_was_read_in_it(fake: FakeServer
     back(page, LINE, before, "0")
 
 
-def test_who_followed_a_live_meeting_is_led_to_what_was_said_meanwhile(fake: FakeServer, page: Page) -> None:
+@pytest.mark.parametrize("opened", ["", "?t=750"])
+def test_who_followed_a_live_meeting_is_led_to_what_was_said_meanwhile(
+    fake: FakeServer, page: Page, opened: str
+) -> None:
     fake.snapshot["state"] = "live"
-    page.goto(f"{fake.url}/m/m1")
+    page.goto(f"{fake.url}/m/m1{opened}")
+    if opened:
+        expect(page.locator(LINE)).to_be_in_viewport()
+        page.get_by_test_id("jump-newest").click()
     expect(page.locator("[data-segment=s299]")).to_be_in_viewport()
     page.get_by_test_id("home").click()
     expect(page.locator("[data-meeting]")).to_have_count(20)
     fake.snapshot["segments"] = lines(305)
     page.evaluate("history.back()")
+    expect(page.locator("[data-segment=s304]")).to_be_in_viewport()
+    page.reload()
     expect(page.locator("[data-segment=s304]")).to_be_in_viewport()
 
 
@@ -160,3 +168,26 @@ def test_the_way_back_to_a_search_leads_to_as_many_lines_and_to_the_one_that_was
     expect(page.locator(fortieth)).to_be_focused()
     page.reload()
     back(page, fortieth, before, "0")
+
+
+def test_the_way_back_from_a_search_leads_to_what_was_looked_for_on_the_first_page(server: Locked, tab: Any) -> None:
+    said(server, "Sums", "a quagga")
+    page = tab("/", 390)
+    sign_in(page)
+    field = page.get_by_test_id("search")
+    field.fill("quagga")
+    field.press("Enter")
+    expect(page.get_by_test_id("hit")).to_have_count(1)
+    expect(field).to_have_value("quagga")
+    page.go_back()
+    expect(page.get_by_test_id("filter-title")).to_be_visible()
+    expect(field).to_have_value("quagga")
+    page.get_by_test_id("languages").select_option("de")
+    expect(page.get_by_role("heading", name="Besprechungen")).to_be_visible()
+    expect(field).to_have_value("quagga")
+    page.go_forward()
+    expect(page.get_by_test_id("hit")).to_have_count(1)
+    expect(field).to_have_value("quagga")
+    page.get_by_test_id("home").click()
+    expect(page.get_by_test_id("filter-title")).to_be_visible()
+    expect(field).to_have_value("")

@@ -345,3 +345,9 @@ def test_a_meeting_of_any_number_of_microphones_may_be_transcribed_again(page: R
     ):
         told = page(snapshot(state), facts(role, state=state, sources=sources), shown=("offersAgain",))
         assert told["offersAgain"] is offered
+
+
+def test_the_end_of_a_meeting_is_announced_to_whoever_was_there(page: Run) -> None:
+    ended = received({"type": "ended", "segments": 1})
+    assert page(snapshot(), ended)["announcements"] == [{"text": "The meeting is over."}]
+    assert page(snapshot("ended"), ended)["announcements"] == []

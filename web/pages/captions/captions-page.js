@@ -2,7 +2,7 @@
 
 import * as api from '../../net/api.js'
 import { Connection } from '../../net/connection.js'
-import { captionOptions, newestCaptions, tellsMore } from '../../state/captions/captions.js'
+import { captionOptions, disappearsIn, newestCaptions, tellsMore } from '../../state/captions/captions.js'
 import { onlyLanguage } from '../../state/format.js'
 import { problemText } from '../../state/messages.js'
 import { EMPTY_TRANSCRIPT, reduce } from '../../state/transcript.js'
@@ -89,9 +89,10 @@ export class CaptionsPage {
     const transcript = reduce(before, message)
     const more = tellsMore(before, transcript, message)
     this.#store.set({ transcript, silent: silent && !more, problem: WORKING.has(message.type) ? null : problem })
-    if (!more || !this.#options.seconds) return
+    const seconds = disappearsIn(this.#options.seconds, before, transcript, more)
+    if (seconds === null) return
     clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => this.#store.set({ silent: true }), this.#options.seconds * 1000)
+    if (seconds < Infinity) this.#silence = setTimeout(() => this.#store.set({ silent: true }), seconds * 1000)
   }
 
   /** @param {CaptionState} state */

@@ -2,6 +2,7 @@
 
 import * as api from '../../net/api.js'
 import { home, momentPath, search } from '../../net/urls.js'
+import { wantsMore } from '../../state/library/list-pages.js'
 import * as searching from '../../state/library/search-state.js'
 import { t } from '../../texts/texts.js'
 import { SearchView } from '../../view/search/search-view.js'
@@ -63,8 +64,12 @@ export class SearchPage {
   }
 
   async #loadAgain() {
+    const wants = () => {
+      const { closed, state } = this.#store
+      return !closed && wantsMore(state, state.hits.length, this.#count)
+    }
     do await this.#load()
-    while (searching.wantsMore(this.#store.state, this.#count) && !this.#store.closed)
+    while (wants())
   }
 
   async #load() {

@@ -11,7 +11,7 @@ import { toBlocks } from '../turns.js'
  * @typedef {object} CaptionOptions
  * @property {number} size of letters, in pixels
  * @property {number} lines
- * @property {number} seconds after which what was said last disappears; 0 for never
+ * @property {number} seconds after which what was said last disappears; 0 for not before the meeting is over
  * @property {'outline' | 'box'} look what sets letters off from whatever is behind them
  * @property {string} background a colour; transparent unless told otherwise
  * @property {boolean} names whether it is shown who speaks
@@ -30,6 +30,7 @@ import { toBlocks } from '../turns.js'
 
 const NEWEST = 90 // seconds of a meeting that are looked at
 const MOST = 6 // turns that are shown
+const LAST = 10 // seconds for which words stay at most once the meeting is over
 
 /**
  * What the address of a captions page asks for; what makes no sense counts as not said.
@@ -90,6 +91,22 @@ export function tellsMore(before, after, message) {
     if (before.segments.get(message.id)?.final || !message.text) return false
   } else if (message.type !== 'snapshot') return false
   return newestEnd(after) > newestEnd(before) || shownText(after) !== shownText(before)
+}
+
+/**
+ * In how many seconds what is shown is to disappear, counted from a message on.
+ *
+ * @param {number} seconds that the address asks for
+ * @param {Transcript} before
+ * @param {Transcript} after the message
+ * @param {boolean} more whether it tells what has been said just now
+ * @returns {number | null} null where nothing changes; infinite where it is to stay
+ */
+export function disappearsIn(seconds, before, after, more) {
+  const stays = seconds || Infinity
+  if (after.phase !== 'ended') return more ? stays : null
+  const ends = before.phase !== 'ended' && stays > LAST
+  return more || ends ? Math.min(stays, LAST) : null
 }
 
 /** @param {Pick<Transcript, 'segments'>} transcript */

@@ -71,15 +71,6 @@ export const hitsLoaded = (state, { hits, next }) => ({
 export const searchFailed = (state, problem) => ({ ...state, loading: false, problem })
 
 /**
- * Whether further lines are to be asked for, so that there are as many as there were.
- *
- * @param {SearchState} state
- * @param {number} count
- */
-export const wantsMore = ({ hits, locked, next, problem }, count) =>
-  !locked && !problem && next !== null && hits.length < count
-
-/**
  * What the address of a search page asks for.
  *
  * @param {string} query behind the path

@@ -45,6 +45,7 @@ export class HomeView {
   #more
   #undo
   #options
+  #search
   #notice = el('p', { class: 'notice', role: 'alert', hidden: true, 'data-testid': 'notice' })
   #empty = el('p', { class: 'empty', hidden: true, 'data-testid': 'empty' })
   #title = el('h2', { id: 'past-title', tabindex: -1 }, t('home.meetings'))
@@ -60,9 +61,11 @@ export class HomeView {
    * @param {string} options.voicesPath path of the page of voices
    * @param {HomeHandlers} options.handlers
    * @param {string} options.name of who used this browser last; empty where that is not known
+   * @param {string} options.search what stands in the field for what was said
    */
-  constructor(shell, { pathOf, voicesPath, handlers, name }) {
+  constructor(shell, { pathOf, voicesPath, handlers, name, search }) {
     this.#options = new MeetingOptions(name)
+    this.#search = meetingSearch(search, handlers.onSearch)
     this.#voicesPath = voicesPath
     const { onCancel, onDelete, onFiles, onMore, onRecord, onSample, onUndo } = handlers
     this.#shell = shell
@@ -78,6 +81,11 @@ export class HomeView {
     this.#more = el('button', more, t('home.more'))
   }
 
+  /** What stands in the field for what was said. */
+  get search() {
+    return this.#search.input.value
+  }
+
   /**
    * Keeps what people have written into another one, which this one takes the place of.
    *
@@ -91,9 +99,8 @@ export class HomeView {
   open({ signedIn, filter }) {
     const { actions, main } = this.#shell
     document.title = t('app.name')
-    const search = meetingSearch(this.#handlers.onSearch)
     const filters = listFilters(filter, this.#handlers.onFilter)
-    const head = el('div', { class: 'past-head' }, this.#title, search, filters)
+    const head = el('div', { class: 'past-head' }, this.#title, this.#search.form, filters)
     const link = el('a', { href: this.#voicesPath, 'data-testid': 'voices-link' }, t('home.voices'))
     this.#past.append(head, this.#list.node, this.#more, this.#empty, el('p', { class: 'past-foot' }, link))
     const home = el('div', { class: 'home' }, this.#hero(), this.#jobs.node, this.#past)

@@ -3,10 +3,14 @@
 import { el } from '../dom.js'
 import { searchField } from '../search/search-field.js'
 
-/** @param {(q: string) => void} onSearch */
-export function meetingSearch(onSearch) {
-  const { field, input } = searchField('')
-  return el(
+/**
+ * @param {string} value what stands in it at first
+ * @param {(q: string) => void} onSearch
+ * @returns {{ form: HTMLFormElement, input: HTMLInputElement }}
+ */
+export function meetingSearch(value, onSearch) {
+  const { field, input } = searchField(value)
+  const form = el(
     'form',
     {
       class: 'meeting-search',
@@ -18,4 +22,5 @@ export function meetingSearch(onSearch) {
     },
     field,
   )
+  return { form, input }
 }

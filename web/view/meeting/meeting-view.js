@@ -16,6 +16,7 @@ import { signInPage } from '../sign-in-page.js'
 import { SoundButtons } from '../sources/sound-buttons.js'
 import { SourcesPanel } from '../sources/sources-panel.js'
 import { Announcer } from './announcer.js'
+import { Foot } from './foot.js'
 import { MeetingHeader } from './meeting-header.js'
 import { NotesSection } from './notes-section.js'
 import { RecordingBar } from './recording-bar.js'
@@ -81,6 +82,7 @@ export class MeetingView {
   #waiting = new WaitingPanel()
   #start
   #jump
+  #foot
   #share
   #terms
   /** @type {PageState | null} */
@@ -119,12 +121,15 @@ export class MeetingView {
     const jump = { testid: 'jump-newest', label: t('meeting.newest'), onPress: () => onFollowing(true), look: 'jump' }
     this.#jump = new Button({ ...jump, shape: 'down' })
     this.#share = new Button({ testid: 'copy-link', shape: 'link', label: t('meeting.copy'), onPress: onShare })
+    const bars = [this.#jump, this.#editBar, this.#player, this.#sources, this.#recordingBar]
+    this.#foot = new Foot(bars.map(({ node }) => node))
     this.#terms = new Button({ testid: 'terms-open', shape: 'terms', label: t('meeting.terms'), onPress: onTerms })
   }
 
   open() {
     this.#follower.open()
     this.#transcript.open()
+    this.#foot.open()
     this.#shell.actions.append(this.#terms.node, this.#share.node)
     this.#shell.main.append(
       el(
@@ -137,7 +142,7 @@ export class MeetingView {
         this.#noAudio,
         this.#transcript.node,
         this.#waiting.node,
-        this.#foot(),
+        this.#foot.node,
       ),
     )
   }
@@ -157,14 +162,10 @@ export class MeetingView {
     this.#header.takeOver(before.#header)
   }
 
-  #foot() {
-    const bars = [this.#jump, this.#editBar, this.#player, this.#sources, this.#recordingBar].map(({ node }) => node)
-    return el('div', { class: 'recording-holder' }, ...bars)
-  }
-
   close() {
     this.#follower.close()
     this.#transcript.close()
+    this.#foot.close()
     this.#announcer.clear()
   }
 
@@ -189,7 +190,7 @@ export class MeetingView {
     this.#keepFocus(focused)
     const { phase } = state.transcript
     if (phase === 'ended' && before?.transcript.phase !== 'ended') this.#offerDownloads()
-    if (state.following && phase !== 'ended' && (drawn || !sameHeight(state, before))) this.#follower.toEnd()
+    if (select.followsLive(state) && (drawn || !sameHeight(state, before))) this.#follower.toEnd()
     return this.#transcript.widen(state, performance.now() - began)
   }
 
@@ -273,14 +274,19 @@ export class MeetingView {
   }
 
   /**
-   * A button of the bar that was pressed and is gone leaves the focus there, not at the top of the page.
+   * What had the focus in the bar, and is gone, leaves it there, and with the bar at the end of what was said: not at
+   * the top of the page. A button that moves takes it along.
    *
    * @param {Element | null} focused before
    */
   #keepFocus(focused) {
-    const bar = this.#recordingBar.node
-    const gone = focused instanceof HTMLButtonElement && (focused.hidden || focused.disabled)
-    if (gone && (bar.contains(focused) || focused === this.#start.node)) bar.focus({ preventScroll: true })
+    const { node: bar } = this.#recordingBar
+    const parts = [bar, this.#sources.node, this.#start.node]
+    if (!(focused instanceof HTMLElement) || !parts.some((part) => part.contains(focused))) return
+    const gone = focused.closest('[hidden]') || focused.matches(':disabled')
+    const end = this.#waiting.node.hidden ? this.#transcript.end : this.#waiting.title
+    const next = !gone ? focused : bar.hidden ? end : bar
+    if (next !== document.activeElement) next.focus({ preventScroll: true })
   }
 
   #offerDownloads() {

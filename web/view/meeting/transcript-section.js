@@ -29,13 +29,14 @@ export class TranscriptSection {
   #turns = el('div', { class: 'turns' })
   #earlier = el('p', { class: 'earlier', hidden: true, 'data-testid': 'earlier' })
   #endText = el('span')
-  #end = el('p', { class: 'end', hidden: true, 'data-testid': 'end' }, icon('check'), this.#endText)
+  /** The line behind the last one once the meeting is over; it can have the focus. */
+  end = el('p', { class: 'end', hidden: true, tabindex: -1, 'data-testid': 'end' }, icon('check'), this.#endText)
   node = el(
     'section',
     { class: 'transcript', 'aria-label': t('transcript.label'), 'data-testid': 'transcript' },
     this.#earlier,
     this.#turns,
-    this.#end,
+    this.end,
   )
   #view
   #editing
@@ -175,7 +176,7 @@ export class TranscriptSection {
   #showEnd(line) {
     if (line === this.#endLine) return
     this.#endLine = line
-    this.#end.hidden = !line
+    this.end.hidden = !line
     setText(this.#endText, line)
   }
 

@@ -5,13 +5,13 @@ import { el, sameFields, setText } from '../dom.js'
 /** @typedef {{ title: string, text: string, still: boolean }} Waiting  still: nothing more will come */
 
 export class WaitingPanel {
-  #title = el('h2')
+  title = el('h2', { tabindex: -1 }) // can have the focus
   #text = el('p')
   node = el(
     'div',
     { class: 'waiting', 'data-testid': 'waiting' },
     el('div', { class: 'waiting-lines', 'aria-hidden': 'true' }, el('i'), el('i'), el('i')),
-    this.#title,
+    this.title,
     this.#text,
   )
   /** @type {Waiting | null} */
@@ -22,7 +22,7 @@ export class WaitingPanel {
     if (sameFields(waiting, this.#drawn)) return
     this.#drawn = waiting
     this.node.toggleAttribute('data-still', waiting.still)
-    setText(this.#title, waiting.title)
+    setText(this.title, waiting.title)
     setText(this.#text, waiting.text)
   }
 }

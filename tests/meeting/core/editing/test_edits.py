@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from meeting.core.editing.alignment import Match, align
 from meeting.core.editing.changes import (
     Change,
     JoinChange,
@@ -15,7 +17,7 @@ from meeting.core.editing.changes import (
     SpeakerChange,
     SplitChange,
 )
-from meeting.core.editing.edits import MAX_LINES, answer, prepare
+from meeting.core.editing.edits import MAX_LINES, SPLIT_STEPS, answer, prepare
 from meeting.core.editing.respelling import MAX_WORDS, respell
 from meeting.core.editing.steps import Step
 from meeting.core.errors import Conflict
@@ -157,6 +159,46 @@ def test_what_a_person_writes_while_splitting_is_kept_beside_what_was_recognised
     assert [text for _, text, _ in shown.lines] == ["a bee", "sees dee"]
     recognised = [[word.text for word in one.recognised] for one in shown.overlay.edits.lines.values()]
     assert recognised == [["a", "b"], ["c", "d"]]
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("a b wholeheartedly", "c d"),
+        ("a b", "wholeheartedly c d"),
+        ("a wholeheartedly b", "c d"),
+        ("a wholeheartedly b", "c d wholeheartedly"),
+        ("a b and a b", "and then c d and c d"),
+        ("wholeheartedly", "a b c d"),
+        ("a b c d", "wholeheartedly"),
+    ],
+)
+def test_a_word_that_stayed_goes_with_the_part_of_a_split_that_it_is_in_whatever_was_added_beside_it(
+    first: str, second: str, before: bool
+) -> None:
+    shown = Shown(line("s1", 1, 0, 4))
+    if before:
+        shown.write("s1", f"{first} {second}")
+    shown.edit(split(shown, "s1", first, second))
+    recognised = [" ".join(word.text for word in one.recognised) for one in shown.overlay.edits.lines.values()]
+    halves = {"wholeheartedly": ("", "a b c d"), "a b c d": ("a b c d", "")}
+    assert tuple(recognised) == halves.get(first, ("a b", "c d"))
+
+
+def test_a_split_of_words_that_repeat_takes_a_bounded_number_of_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(first: Sequence[str], second: Sequence[str], steps: int) -> list[Match]:
+        asked.append(steps)
+        return align(first, second, steps)
+
+    monkeypatch.setattr("meeting.core.editing.edits.align", counted)
+    shown = Shown(Segment("s1", 1, True, "s", Span(0, 2 * MAX_WORDS), ANN, said("a " * MAX_WORDS, 0)))
+    shown.edit(split(shown, "s1", "a", "a " * (MAX_WORDS - 1)))
+    assert asked == [SPLIT_STEPS]
+    recognised = [len(one.recognised) for one in shown.overlay.edits.lines.values()]
+    assert recognised == [1, MAX_WORDS - 1]
 
 
 def test_a_line_is_joined_with_the_next_one_and_said_by_the_speaker_of_the_first() -> None:

@@ -109,3 +109,33 @@ def test_what_is_corrected_or_repeated_was_not_said_just_now(
         [snapshot(), message],
     )
     assert told == [True, more]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "before", "after", "more", "left"),
+    [
+        (5, "live", "live", True, 5),
+        (5, "live", "live", False, None),
+        (0, "live", "live", True, "for ever"),
+        (0, "live", "ended", False, 10),
+        (5, "live", "ended", False, None),
+        (5, "live", "ended", True, 5),
+        (60, "live", "ended", False, 10),
+        (60, "connecting", "ended", True, 10),
+        (60, "ended", "ended", False, None),
+    ],
+)
+def test_words_stay_as_long_as_the_address_says_and_ten_seconds_at_most_once_the_meeting_is_over(
+    javascript: Run, seconds: int, before: str, after: str, more: bool, left: object
+) -> None:
+    found = javascript(
+        """async ({ seconds, before, after, more }) => {
+          const { disappearsIn } = await load('state/captions/captions.js')
+          const { EMPTY_TRANSCRIPT } = await load('state/transcript.js')
+          const phases = [before, after].map((phase) => ({ ...EMPTY_TRANSCRIPT, phase }))
+          const left = disappearsIn(seconds, ...phases, more)
+          return left === Infinity ? 'for ever' : left
+        }""",
+        {"seconds": seconds, "before": before, "after": after, "more": more},
+    )
+    assert found == left
