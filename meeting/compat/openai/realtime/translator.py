@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio
@@ -135,7 +136,9 @@ class Translator:
 
     def _update(self, session: object, older: bool) -> list[Action]:
         settings, warnings = updated(self._settings, session, older)
-        if self._audio.seconds and settings.request != self._settings.request:
+        # which silence ends an item may change; the meeting keeps to the one that it began with
+        same = replace(settings.request, pause=self._settings.request.pause) == self._settings.request
+        if self._audio.seconds and not same:
             raise refused("session can get another format, language, prompt or model before the first audio only")
         if not self._audio.seconds:
             self._audio = ClientAudio(settings.audio, settings.decoded, self._audio.flush)
