@@ -332,6 +332,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Says(SOCKET, "__init__", "self.read_paused = False", "reading stops while a message waits"),
         Says(SOCKET, "__init__", "self.writable = asyncio.Event()", "`writable` tells whether writing stops"),
         Says(SOCKET, "__init__", "self.close_sent = False", "`close_sent` tells that it is being closed"),
+        Says(SOCKET, "run_asgi", "if not self.handshake_complete", "`handshake_complete` tells that it was answered"),
         Says(SOCKET, "__init__", "self.ping_timeout = config.ws_ping_timeout", "`ping_timeout` is the patience"),
         Says(SOCKET, "__init__", "self.pong_timer: TimerHandle", "`pong_timer` is what an answer cancels"),
         Says(SOCKET, "handle_connect", "self.app_state.copy()", "its scope carries what is in app_state"),

@@ -154,8 +154,11 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
             await super().send(message)
         finally:
             self._update_reading()
-            if self.close_sent and not self._connection.admitted:
-                self._connection.mark_waiting()
+            if self.close_sent:
+                # uvicorn forgets it behind a refusal with a body, and then logs an error as if nothing had been said
+                self.handshake_complete = True
+                if not self._connection.admitted:
+                    self._connection.mark_waiting()
 
     # Ending
 

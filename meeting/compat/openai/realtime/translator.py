@@ -7,7 +7,6 @@ the times that it is told know nothing.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Callable
@@ -37,6 +36,7 @@ EMPTY = "input_audio_buffer_commit_empty"
 """Code of the error that is told where there is nothing to commit"""
 CLEARED: JsonObject = {"type": "input_audio_buffer.cleared"}
 
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _FIELD = re.compile(r"(audio|type|session[.\w]*) ")
 
 
@@ -217,10 +217,12 @@ def _event_of(data: str | bytes) -> dict[str, Any]:
         raise refused("an event is a text message: audio comes as base64 in input_audio_buffer.append")
     try:
         event = json.loads(data)
+        if _ESCAPED_HALF.search(data):  # half a surrogate pair could be neither stored nor told again
+            json.dumps(event, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
-        raise refused("an event is one JSON object with a type")
+        raise refused("an event is one JSON object with a type, in UTF-8")
     return event
 
 
@@ -228,7 +230,7 @@ def _audio_of(event: dict[str, Any]) -> bytes:
     audio = event.get("audio")
     try:
         return base64.b64decode(audio if isinstance(audio, str) else "?", validate=True)
-    except binascii.Error:
+    except ValueError:  # which letters of other alphabets raise, too
         raise refused("audio must be bytes as base64") from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -172,6 +173,13 @@ def test_what_makes_no_sense_is_refused_before_the_socket_is_opened(
     assert told in body["err_msg"]
     assert refused.value.response.headers["dg-request-id"] == body["request_id"]
     assert left(open_server) == []
+
+
+def test_a_refusal_is_no_error_in_the_log(open_server: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):  # what is logged of the first one is there when the second is answered
+        with pytest.raises(InvalidStatus), client(open_server, "encoding=nonsense"):
+            pass
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_what_is_no_audio_is_told(open_server: Serving) -> None:
