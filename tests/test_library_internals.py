@@ -326,6 +326,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Takes(SOCKET, "receive", "self"),
         Takes(SOCKET, "send", "self message"),
         Takes(SOCKET, "keepalive_timeout", "self"),
+        Takes(SOCKET, "handle_parser_exception", "self"),
         Takes(SOCKET, "pause_writing", "self"),
         Takes(SOCKET, "resume_writing", "self"),
         Says(SOCKET, "__init__", "self.frames: list[bytes] = []", "the parts of a message are in `frames`"),
