@@ -43,6 +43,7 @@ from pipelines.types import (
     SpeakersRevised,
     Turn,
     TurnsRevised,
+    Utterance,
     Window,
 )
 
@@ -100,7 +101,8 @@ def read(
 ) -> tuple[tuple[Hypothesis, ...], tuple[Hypothesis, ...]]:
     """The final readings of a recording, and the same with second ones where those are to be believed."""
     cutter, poor = Endpointer(engine.open_vad(), options), SecondPassBuffer()
-    slices = [piece for audio in read_recording(reference.audio) for piece in cutter(audio)] + cutter.flush()
+    cuts = [piece for audio in read_recording(reference.audio) for piece in cutter(audio)] + cutter.flush()
+    slices = [piece for piece in cuts if isinstance(piece, Utterance)]
     found: dict[tuple[int, int], Hypothesis] = {}
     split = LineSplitter()
     for piece in filter(lambda piece: piece.final or piece.commits, slices):

@@ -32,7 +32,7 @@ from pipelines.diarization.pauses import clear_pauses, level
 from pipelines.diarization.windows import possible_speech
 from pipelines.errors import MeetingError
 from pipelines.stream.stream import endpointer_options
-from pipelines.types import SAMPLE_RATE, VAD_FRAME, WINDOW, Samples, Turn
+from pipelines.types import SAMPLE_RATE, VAD_FRAME, WINDOW, Samples, Turn, Utterance
 
 GATES = ("utterances", "windows", "pauses")
 COLUMNS = ("recordings", "min", *(f"{gate} lose, %" for gate in GATES), "windows keep of the rest, %", "voices EER, %")
@@ -90,7 +90,7 @@ def gates(audio: Samples, turns: Sequence[Turn], vad: VadModel, options: Endpoin
     endpointer = Endpointer(lambda _: next(known), options)
     heard = np.zeros(count, np.bool_)
     for one in [*endpointer(frames.ravel()), *endpointer.flush()]:
-        if one.final and len(one.audio):
+        if isinstance(one, Utterance) and one.final and len(one.audio):
             heard[one.span.start // VAD_FRAME : -(-one.span.end // VAD_FRAME)] = True
     possible = possible_speech(voices)
     paused = clear_pauses(voices, np.array([level(frame) for frame in frames]))

@@ -82,11 +82,13 @@ class PipelineOptions:
     language: str | None = None
     """One of `LANGUAGES`, or several with commas, of which one is spoken; None for any"""
     translate: bool = False
-    """Whether what is said is written down in English, by a recogniser that can; this option, `speakers` and `solo` are
-    no settings"""
+    """Whether what is said is written down in English, by a recogniser that can; this option, `pause`, `speakers` and
+    `solo` are no settings"""
     hotwords: tuple[str, ...] = ()
     partial_interval: float = 0.5
     endpoint_silence: float = 0.4
+    pause: float | None = None
+    """Silence behind which a line says that nobody goes on speaking; None for `endpoint_silence`"""
     max_utterance: float = 15.0
     pre_roll: float = 0.3
     vad_threshold: float = 0.5

@@ -156,6 +156,19 @@ class Utterance:
     """Whether what is complete of it becomes final though it still grows"""
     turns: tuple[Turn, ...] = ()
     """Who spoke in it as far as was told of the audio up to half a second before its end, where it commits"""
+    pause: bool = False
+    """Whether it is final and nobody goes on speaking behind it: silence has lasted long enough, or the audio ends
+
+    A long one is cut at a silence so short that its speaker may well go on; whoever does not is told of by a `Pause`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nobody went on speaking behind the last utterance, which had been cut before that was known."""
+
+    span: Span
+    """The silence behind it, as long as it has to be"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ every text is all that it should show: the newest lines, the last of which still
 from __future__ import annotations
 
 import base64
-import binascii
 
 from meeting.compat.exchange import Action, Close, Feed, Finish, Tell
 from meeting.compat.lines import Lines
@@ -36,7 +35,7 @@ def piece_of(data: str | bytes) -> WavPiece | Auth | Stop:
         body = body.partition(",")[2]
     try:
         return parse_wav(base64.b64decode(body, validate=True))
-    except binascii.Error as error:
+    except ValueError as error:  # which letters of other alphabets raise, too
         raise ProtocolError("a text message must be a WAV file as base64", ErrorCode.BAD_AUDIO) from error
 
 

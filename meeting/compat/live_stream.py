@@ -89,6 +89,8 @@ class StreamRequest:
     """Whether the meeting stays once it is over"""
     translate: bool = False
     """Whether what is said is written down in English, where the models can translate"""
+    pause: float | None = None
+    """Seconds of silence behind which a line says that nobody goes on; None for what the settings say"""
 
 
 class LiveStream:
@@ -188,7 +190,15 @@ async def open_stream(rooms: Rooms, request: StreamRequest) -> AsyncIterator[Liv
     """Hold a new meeting while the block is inside; raises ProtocolError where it may not be, and StoreError."""
     source = SourceInfo("", "room" if request.diarize else "solo")
     start = checked_start(
-        Start(VERSION, request.audio, source, request.language, request.hotwords, translate=request.translate)
+        Start(
+            VERSION,
+            request.audio,
+            source,
+            request.language,
+            request.hotwords,
+            translate=request.translate,
+            pause=request.pause,
+        )
     )
     problem = rooms.disk.full_reason()
     if problem is not None:

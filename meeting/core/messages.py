@@ -25,6 +25,9 @@ MAX_TEXT = 65_536
 MAX_HOTWORDS, MAX_HOTWORD_LENGTH = 200, 100
 """Names and terms that may be expected at once, and the characters of each"""
 
+LONGEST_PAUSE = 60
+"""Seconds"""
+
 FRAME_HEADER = struct.Struct("<IQ")
 """Head of a binary frame: u32 seq, u64 capture time in microseconds, little endian"""
 
@@ -95,6 +98,8 @@ class Start:
     resume: ResumeInfo | None = None
     translate: bool = False
     """Whether what is said is to be written down in English"""
+    pause: float | None = None
+    """Seconds of silence behind which a line says that nobody goes on speaking; None for what the settings say"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -514,6 +519,8 @@ def checked_start(start: Start) -> Start:
         raise ProtocolError(f"hotwords must be at most {MAX_HOTWORDS} words of at most {MAX_HOTWORD_LENGTH} characters")
     if start.source.kind not in ("room", "solo"):
         raise ProtocolError(f"source.kind must be room or solo, not {_short(start.source.kind)}")
+    if start.pause is not None and not 0 <= start.pause <= LONGEST_PAUSE:
+        raise ProtocolError(f"start.pause must be null or a number of seconds from 0 to {LONGEST_PAUSE}")
     if len(start.source.name) > 200:
         raise ProtocolError("source.name must have at most 200 characters")
     if start.language is not None and not (start.language and LANGUAGES.issuperset(language_codes(start.language))):
@@ -543,6 +550,7 @@ _FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "str": (str,),
     "str | None": (str, type(None)),
+    "float | None": (float, int, type(None)),
     "tuple[str, ...]": (tuple,),
     "SourceInfo": (SourceInfo,),
     "AudioInfo": (AudioInfo,),

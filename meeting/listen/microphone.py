@@ -21,6 +21,7 @@ INSTALL = "python -m pip install sounddevice"
 TOO_SLOW = "the server has taken too little for a minute: the microphone's sound is lost from here on"
 GONE = "the microphone is gone: nothing more comes from it"
 PORTAUDIO = "PortAudio is missing: install it, on Debian and Ubuntu with `apt install libportaudio2`"
+NO_SOUND = "look whether the system's sound works, and whether this user may use it"
 
 
 def open_library() -> Any:
@@ -30,7 +31,9 @@ def open_library() -> Any:
     except ImportError as error:
         raise AudioError(f"the microphone needs the package sounddevice: {INSTALL}") from error
     except OSError as error:
-        raise AudioError(PORTAUDIO) from error
+        raise AudioError(f"{PORTAUDIO} ({error})") from error
+    except Exception as error:  # it starts PortAudio while it is imported, and its own class of errors is not there yet
+        raise AudioError(f"PortAudio does not start: {error}; {NO_SOUND}") from error
     return sounddevice
 
 

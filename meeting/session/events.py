@@ -344,6 +344,8 @@ class OpenSource:
     solo: bool = False
     """Whether one person speaks in it, so that nobody looks for speakers"""
     muted: bool = False
+    pause: float | None = None
+    """Seconds of silence behind which a line says that nobody goes on; None for what the settings say"""
     recover: bool = False
     """Replay first what an earlier process left on disk: answered by `SourceReopened`, then `SourceRecovered`"""
     processed: int = 0

@@ -94,7 +94,7 @@ class LiveSource:
     def same_client(self, start: Start) -> bool:
         """Whether a new `start` can be its client's, who may never have learnt its token."""
         # All that is heard, shown and stored of it: whoever differs in that would speak as somebody else.
-        return replace(start, hotwords=self.start.hotwords) == self.start
+        return replace(start, hotwords=self.start.hotwords, pause=self.start.pause) == self.start
 
     def refusal(self, start: Start) -> ProtocolError | None:
         """Why a connection that sent this `start` may not go on with it; None when it may."""
@@ -160,6 +160,7 @@ class LiveSource:
             source.number,
             source.kind == "solo",
             source.muted,
+            start.pause,
             recover,
             processed,
         )

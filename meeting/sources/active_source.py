@@ -176,6 +176,7 @@ class ActiveSource:
             job.translate,
             "s" if job.number == 1 else f"m{job.number}s",
             job.solo,
+            job.pause,
         )
         pipeline = context.services.backend.open_pipeline(engine, request, self._emit, context.flow.set_backlog)
         pipeline.live = False

@@ -77,6 +77,8 @@ class PipelineRequest:
     """What the ids of its lines begin with: those of two sources of a meeting are never the same"""
     solo: bool = False
     """Whether one person speaks in it, so that nobody looks for speakers"""
+    pause: float | None = None
+    """Seconds of silence behind which a line says that nobody goes on; None for what the settings say"""
 
 
 Emit = Callable[[Output], None]
@@ -133,7 +135,12 @@ class LocalBackend:
         options = self._config.pipeline
         language = request.language or options.language
         options = replace(
-            options, language=language, speakers=request.speakers, translate=request.translate, solo=request.solo
+            options,
+            language=language,
+            speakers=request.speakers,
+            translate=request.translate,
+            solo=request.solo,
+            pause=request.pause,
         )
         pipeline = Stream(engine.assign(), options, emit, request.source_id, request.prefix, on_backlog)
         pipeline.hotwords = request.hotwords

@@ -89,6 +89,13 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
             self._rate_timer = self.loop.call_later(self._delay, self._rate_allows)
         self._update_reading()
 
+    def handle_parser_exception(self) -> None:
+        """Close a connection whose client breaks the protocol, and tell why, once the handshake is answered."""
+        if self.conn.close_sent is None:  # before that nothing can be told, and uvicorn takes it for granted
+            self.transport.abort()
+            return
+        super().handle_parser_exception()
+
     def handle_ping(self) -> None:
         """Answer a ping."""
         self._count_control_frame()
@@ -154,8 +161,11 @@ class WebSocketConnection(WebSocketsSansIOProtocol, asyncio.BufferedProtocol):
             await super().send(message)
         finally:
             self._update_reading()
-            if self.close_sent and not self._connection.admitted:
-                self._connection.mark_waiting()
+            if self.close_sent:
+                # uvicorn forgets it behind a refusal with a body, and then logs an error as if nothing had been said
+                self.handshake_complete = True
+                if not self._connection.admitted:
+                    self._connection.mark_waiting()
 
     # Ending
 

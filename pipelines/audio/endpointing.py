@@ -7,14 +7,14 @@ the longer an utterance has become, the shorter the pause that ends it; what tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.options import PIPELINE
-from pipelines.types import SAMPLE_RATE, VAD_FRAME, Samples, Span, Utterance, samples
+from pipelines.types import SAMPLE_RATE, VAD_FRAME, Pause, Samples, Span, Utterance, samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class EndpointerOptions:
     """Length up to which an utterance waits for the whole `endpoint_silence`"""
     min_silence_from: float = 3.0
     """Length from which `min_silence` will do; in between the required silence falls evenly"""
+    pause: float | None = PIPELINE.pause
+    """Silence behind which nobody counts as going on, wherever the cut is; None for `endpoint_silence`"""
     pre_roll: float = PIPELINE.pre_roll
     """Audio kept before the first frame with speech: soft beginnings of words are missed by voice activity"""
     post_roll: float = 0.2
@@ -59,6 +61,9 @@ class EndpointerOptions:
 class Endpointer:
     """Audio of any chunk size in, utterances out: partial ones (`final=False`) while they grow, then the final one.
 
+    A final one is cut before its silence counts as a pause, where it is long: a `Pause` follows once it does, unless
+    somebody speaks.
+
     The same audio gives the same utterances whatever the chunks: every decision is made frame by frame. Each sample
     belongs to exactly one final utterance or to the silence between them.
     """
@@ -78,30 +83,33 @@ class Endpointer:
         self._speech_end = 0  # end of the last frame with speech
         self._last_partial = 0  # where the last partial utterance ended
         self._last_commit = 0  # where the last one ended whose sentences become final
+        self._pause_due: int | None = None  # where the silence behind the last one becomes a pause
 
-    def __call__(self, audio: Samples) -> list[Utterance]:
+    def __call__(self, audio: Samples) -> list[Utterance | Pause]:
         """More audio, shape (samples,); gives the utterances that it grows or ends."""
         audio = np.concatenate([self._remainder, audio])  # always a copy: the caller may reuse its buffer
         whole = len(audio) // VAD_FRAME * VAD_FRAME
         self._remainder = audio[whole:].copy()
-        out: list[Utterance] = []
+        out: list[Utterance | Pause] = []
         for at in range(0, whole, VAD_FRAME):
             out += self._process(audio[at : at + VAD_FRAME])
         return out
 
-    def flush(self) -> list[Utterance]:
-        """The utterance that is still open at the end of the audio."""
-        out: list[Utterance] = []
+    def flush(self) -> list[Utterance | Pause]:
+        """The utterance that is still open at the end of the audio, or the pause that this is."""
+        out: list[Utterance | Pause] = []
         if len(self._remainder):
             missing = VAD_FRAME - len(self._remainder)
             length = self._position + len(self._remainder)
             processed = self._process(np.pad(self._remainder, (0, missing)))
-            out = [_truncate(one, length) for one in processed if one.final]
+            out = [_truncate(one, length) for one in processed if isinstance(one, Pause) or one.final]
             self._remainder = np.zeros(0, np.float32)
             self._position = length
             self._speech_end = min(self._speech_end, length)
         if self._speaking:
             out += self._finish(min(self._position, self._speech_end + self._post_roll), "end")
+        elif self._pause_due is not None:
+            out.append(self._pause())
         return out
 
     @property
@@ -116,7 +124,17 @@ class Endpointer:
         least = min(options.min_silence, options.endpoint_silence)
         return samples(options.endpoint_silence - share * (options.endpoint_silence - least))
 
-    def _process(self, frame: Samples) -> list[Utterance]:
+    @property
+    def _pause_length(self) -> int:
+        """Samples of silence behind which nobody goes on speaking."""
+        options = self._options
+        return samples(options.endpoint_silence if options.pause is None else options.pause)
+
+    def _pause(self) -> Pause:
+        self._pause_due = None
+        return Pause(Span(self._speech_end, self._position))
+
+    def _process(self, frame: Samples) -> Sequence[Utterance | Pause]:
         options = self._options
         probability = self._vad(frame)
         self._frames.append(frame)
@@ -125,8 +143,8 @@ class Endpointer:
         if not self._speaking:
             if probability < options.threshold:
                 self._trim_to_pre_roll()
-                return []
-            self._speaking = True
+                return [self._pause()] if self._pause_due is not None and self._position >= self._pause_due else []
+            self._speaking, self._pause_due = True, None
             self._speech_end = self._last_partial = self._position
             self._last_commit = self._start
             return []
@@ -171,7 +189,10 @@ class Endpointer:
     def _finish(self, end: int, end_reason: str) -> list[Utterance]:
         """End the utterance at `end`; what follows is kept for the next one."""
         options = self._options
-        finished = self._utterance(end, final=True, end_reason=end_reason)
+        pause_due = self._speech_end + self._pause_length
+        pause = end_reason == "end" or (end_reason == "silence" and self._position >= pause_due)
+        self._pause_due = None if pause or end_reason == "length" else pause_due
+        finished = replace(self._utterance(end, final=True, end_reason=end_reason), pause=pause)
         spoken = sum(p >= options.threshold for p in self._probabilities[: (end - self._start) // VAD_FRAME])
         kept = spoken * VAD_FRAME >= samples(options.min_speech)
         if not kept:
@@ -224,10 +245,11 @@ class Endpointer:
         return self._start + sum(len(frame) for frame in before) + VAD_FRAME // 2
 
 
-def _truncate(utterance: Utterance, end: int) -> Utterance:
-    """An utterance without what lies behind sample `end`."""
-    start = utterance.span.start
-    return replace(utterance, span=Span(start, min(utterance.span.end, end)), audio=utterance.audio[: end - start])
+def _truncate(found: Utterance | Pause, end: int) -> Utterance | Pause:
+    """An utterance or a pause without what lies behind sample `end`."""
+    start = found.span.start
+    span = Span(start, min(found.span.end, end))
+    return Pause(span) if isinstance(found, Pause) else replace(found, span=span, audio=found.audio[: end - start])
 
 
 def _moving_average(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

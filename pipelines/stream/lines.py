@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pipelines.types import BlockFailed, Hypothesis, Span, Unread
+from pipelines.types import BlockFailed, Hypothesis, Pause, Span, Unread
 
 
 class LineSplitter:
@@ -26,8 +26,10 @@ class LineSplitter:
         self._start = 0  # where it begins
         self._last: Hypothesis | None = None
 
-    def __call__(self, item: Hypothesis | Unread) -> list[Hypothesis | BlockFailed]:
+    def __call__(self, item: Hypothesis | Unread | Pause) -> list[Hypothesis | BlockFailed | Pause]:
         """One more hypothesis of an utterance; gives those of one line or two."""
+        if isinstance(item, Pause):
+            return [item]
         if isinstance(item, Unread):
             return [item.failure, *self._lines(self._shown(item))]
         self._last = item

@@ -16,6 +16,7 @@ from pipelines.turns import replace_turns
 from pipelines.types import (
     Hypothesis,
     LabelChange,
+    Pause,
     Segment,
     Span,
     SpeakersRevised,
@@ -61,8 +62,10 @@ class Merger:
         self._timeline = _Timeline()
         self._unpaused: tuple[int, int] | None = None  # the last line with words, where somebody goes on behind it
 
-    def __call__(self, item: Hypothesis | TurnsRevised) -> list[Segment | SpeakersRevised]:
+    def __call__(self, item: Hypothesis | Pause | TurnsRevised) -> list[Segment | SpeakersRevised]:
         """One more result of either branch."""
+        if isinstance(item, Pause):
+            return [*self._told_pause()]
         return self._update_words(item) if isinstance(item, Hypothesis) else self._relabel(item)
 
     def _update_words(self, hypothesis: Hypothesis) -> list[Segment | SpeakersRevised]:
@@ -82,14 +85,18 @@ class Merger:
 
     def _pause_without_words(self, key: tuple[int, int], line: _Line) -> list[Segment]:
         """What has changed of an earlier line because of a final one without words: the pause is behind that one."""
-        earlier = self._unpaused
         if line.words:
             self._unpaused = None if line.pause else key
-        elif line.pause and earlier is not None:
-            self._unpaused = None
-            self._lines[earlier].pause = True
-            return self._update(earlier, self._lines[earlier])[0]
-        return []
+            return []
+        return self._told_pause() if line.pause else []
+
+    def _told_pause(self) -> list[Segment]:
+        """What has changed of the last line with words, behind which nobody went on."""
+        earlier, self._unpaused = self._unpaused, None
+        if earlier is None:
+            return []
+        self._lines[earlier].pause = True
+        return self._update(earlier, self._lines[earlier])[0]
 
     def _certain_words(self, words: Sequence[Word]) -> int:
         """Number of words at the start that the recogniser is sure of, where it says so, and that stay in this line.

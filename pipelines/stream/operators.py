@@ -19,7 +19,7 @@ from rx.disposable import Disposable
 from rx.internal.exceptions import DisposedException
 from rx.scheduler import EventLoopScheduler, ImmediateScheduler
 
-from pipelines.types import BlockFailed, Hypothesis, Span, TurnsRevised
+from pipelines.types import BlockFailed, Hypothesis, Pause, Span, TurnsRevised
 
 log = logging.getLogger(__name__)
 
@@ -135,9 +135,9 @@ def guarded_merge(merge: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Obse
 
     def call(item: Any) -> Observable[Any]:
         values: Iterable[Any] = [item]
-        if isinstance(item, Hypothesis):
+        if isinstance(item, Hypothesis | Pause):
             values = []
-        if isinstance(item, Hypothesis | TurnsRevised):
+        if isinstance(item, Hypothesis | Pause | TurnsRevised):
             merged = step(item)
             values = [*values, *([merged] if isinstance(merged, BlockFailed) else merged)]
         return rx.from_iterable(values, ImmediateScheduler())

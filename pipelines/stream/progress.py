@@ -12,6 +12,7 @@ from pipelines.types import (
     BlockFailed,
     Hypothesis,
     LocalSpeakers,
+    Pause,
     PipelineStats,
     Span,
     Unread,
@@ -68,8 +69,10 @@ class Progress:
                 self._open.append(utterance.span)
                 self._tell()
 
-    def utterance_done(self, item: Hypothesis | Unread | BlockFailed | None) -> None:
+    def utterance_done(self, item: Hypothesis | Unread | BlockFailed | Pause | None) -> None:
         """An utterance has come back from the recogniser; None where it was overtaken or left out."""
+        if isinstance(item, Pause):
+            return
         with self._lock:
             if item is None:
                 self._dropped += 1

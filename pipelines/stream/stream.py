@@ -54,6 +54,7 @@ from pipelines.types import (
     BlockFailed,
     Hypothesis,
     Output,
+    Pause,
     PipelineStats,
     Samples,
     Span,
@@ -103,6 +104,7 @@ def endpointer_options(options: PipelineOptions, takes_context: bool = False) ->
     return EndpointerOptions(
         threshold=options.vad_threshold,
         endpoint_silence=options.endpoint_silence,
+        pause=options.pause,
         pre_roll=options.pre_roll,
         max_utterance=options.max_utterance,
         partial_interval=options.partial_interval,
@@ -231,9 +233,11 @@ class Pipeline:
         found = self._engine.find_speakers(window, self._source, self.live)
         return Pending(found, "diarization", Span(max(0, window.start), window.start + WINDOW))
 
-    def _with_turns(self, utterance: Utterance) -> Any:
+    def _with_turns(self, utterance: Utterance | Pause) -> Any:
         """The utterance, with who speaks in it where some of it becomes final, as soon as that is known; None for one
         that is left out."""
+        if isinstance(utterance, Pause):
+            return utterance
         lasting = utterance.final or utterance.commits
         if not (lasting or self.live) and self._progress.backlog > MAX_PARTIAL_BACKLOG:
             return None
@@ -253,12 +257,12 @@ class Pipeline:
 
         return Pending(self._turn_history.at(span.end - TURNS_AGE), "recogniser", span, with_turns)
 
-    def _recognise(self, utterance: Utterance | None) -> Any:
-        if utterance is None:
-            return None
+    def _recognise(self, utterance: Utterance | Pause | None) -> Any:
+        if utterance is None or isinstance(utterance, Pause):
+            return utterance
         lasting = utterance.final or utterance.commits
         index, span, final = utterance.index, utterance.span, utterance.final
-        pause = final and utterance.end_reason != "length"
+        pause = utterance.pause
         # only what is recognised again needs its audio; of all others the engine holds it until they are recognised
         audio = utterance.audio if self._options.second_pass == "full" and lasting else None
 

@@ -93,6 +93,7 @@ class FakePipeline:
     translate = False
     prefix = "s"
     solo = False
+    pause: float | None = None
 
     def __init__(self, emit: Emit, source_id: str) -> None:
         self._emit = emit
@@ -196,7 +197,7 @@ class FakeBackend:
         made = self.pipeline(emit, request.source_id)
         made.on_backlog = on_backlog
         made.hotwords, made.speakers, made.translate = request.hotwords, request.speakers, request.translate
-        made.prefix, made.solo = request.prefix, request.solo
+        made.prefix, made.solo, made.pause = request.prefix, request.solo, request.pause
         self.pipelines.append(made)
         return made
 

@@ -14,7 +14,7 @@ from pipelines.asr.recogniser import RecognitionRequest
 from pipelines.audio.endpointing import Endpointer
 from pipelines.audio.vad import VadModel
 from pipelines.models.pinned_files import SPEECH, require
-from pipelines.types import SAMPLE_RATE, Samples
+from pipelines.types import SAMPLE_RATE, Samples, Utterance
 
 LENGTH = 60 * SAMPLE_RATE
 """Samples of each sound (one minute)"""
@@ -145,7 +145,7 @@ def test_a_minute_of_noise_gives_no_word(sound: Sound, voice: VadModel, recognis
     audio: Samples = np.clip(sound(np.random.default_rng(1)), -1, 1).astype(np.float32)
     endpointer = Endpointer(voice.stream())
     words = []
-    for piece in (*endpointer(audio), *endpointer.flush()):
+    for piece in filter(lambda piece: isinstance(piece, Utterance), (*endpointer(audio), *endpointer.flush())):
         for terms, careful in product(((), TERMS), (False, True)):
             request = RecognitionRequest(piece.audio, hotwords=terms, partial=not piece.final, careful=careful)
             words += recognise_plausibly(recogniser, [request])[0].words

@@ -13,6 +13,7 @@ from typing import Protocol
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from meeting.compat.client_audio import flush_seconds
 from meeting.compat.containers import container_of
 from meeting.compat.deepgram.query import Query, parse_query
 from meeting.compat.deepgram.shapes import Heading, error_body, status_of
@@ -80,7 +81,8 @@ async def serve_listen(
         headers = [(b"dg-request-id", request_id.encode()), (b"dg-warnings", _header(named).encode())]
         await socket.accept(subprotocol=spoken, headers=headers)
         heading = Heading(request_id, datetime.now(timezone.utc), query.channels, {}, query.warnings)
-        translator = making(query, heading, time.monotonic(), flush)
+        # as long as the pause that is asked for, so that it is one
+        translator = making(query, heading, time.monotonic(), max(flush, flush_seconds(query.pause or 0.0)))
         await _serve(socket, rooms, stack, query, heading, stream, translator)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from meeting.compat.g711 import decode_alaw, decode_mulaw
 from meeting.compat.live_stream import StreamRequest
 from meeting.compat.parameters import Parameters, refused, warning
-from meeting.core.messages import AudioInfo, JsonObject
+from meeting.core.messages import LONGEST_PAUSE, AudioInfo, JsonObject
 from pipelines.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
 RAW = {"linear16": "pcm_s16le", "linear32": "pcm_f32le", "mulaw": "pcm_s16le", "alaw": "pcm_s16le"}
@@ -48,6 +48,8 @@ class Query:
     punctuate: bool
     endpointing: bool
     """Whether the end of an utterance is told by `speech_final`"""
+    pause: float | None
+    """Seconds of silence behind which it is told; None for what the server's settings say"""
     utterance_end: float | None
     """Seconds without a word after which `UtteranceEnd` is told; None: never"""
     vad_events: bool
@@ -68,7 +70,9 @@ class Query:
 
     def request(self, audio: AudioInfo) -> StreamRequest:
         """The meeting that is asked for."""
-        return StreamRequest(audio, self.title, self.language, self.terms, self.diarize, keep=self.keep)
+        return StreamRequest(
+            audio, self.title, self.language, self.terms, self.diarize, keep=self.keep, pause=self.pause
+        )
 
     def decoded(self, data: bytes) -> bytes:
         """What the meeting is given for some bytes of the client."""
@@ -88,6 +92,7 @@ def parse_query(given: Parameters) -> Query:
     channels, several = given.number("channels", 1, MAX_CHANNELS, 1), given.flag("multichannel")
     terms = tuple(filter(None, [*given.texts("keyterm"), *map(_without_boost, given.texts("keywords"))]))
     pause = given.text("endpointing").lower()
+    timed = pause not in ("", "true", "false")
     smart, model = given.flag("smart_format"), given.text("diarize_model")
     return Query(
         encoding=encoding if raw else "",
@@ -101,22 +106,20 @@ def parse_query(given: Parameters) -> Query:
         title=given.title(),
         interim_results=given.flag("interim_results"),
         punctuate=given.flag("punctuate") or smart or given.flag("paragraphs"),
-        endpointing=True
-        if pause in ("", "true")
-        else pause != "false" and given.number("endpointing", 0, 60_000, 0) >= 0,
+        endpointing=pause != "false",
+        pause=given.number("endpointing", 0, 1000 * LONGEST_PAUSE, 0) / 1000 if timed else None,
         utterance_end=(given.number("utterance_end_ms", 1000, 5000, 0) / 1000) or None,
         vad_events=given.flag("vad_events"),
         utterances=given.flag("utterances"),
         paragraphs=given.flag("paragraphs") or smart,
-        warnings=tuple(_warnings(given, pause, several, model)),
+        warnings=tuple(_warnings(given, several, model)),
     )
 
 
-def _warnings(given: Parameters, pause: str, several: bool, diarizer: str) -> list[JsonObject]:
+def _warnings(given: Parameters, several: bool, diarizer: str) -> list[JsonObject]:
     told = {"model": "the server's own models transcribe"} if given.text("model") else {}
     told |= {"version": "the server's own models transcribe"} if given.text("version") else {}
     told |= {"diarize_model": "the server's own models tell speakers apart"} if diarizer else {}
-    told |= {"endpointing": "the server's own setting says which pause ends an utterance"} if pause.isdigit() else {}
     told |= {"multichannel": "channels are heard as one: ask for diarize"} if several else {}
     return [
         *(warning(name, message) for name, message in told.items()),

@@ -1,7 +1,8 @@
 """Deepgram's live protocol, version 2: a conversation as turns, each of which begins, grows and ends. Pure.
 
 A turn is what is said between two pauses. Once its end has been told it is not told of again, whatever is corrected.
-One that began with what turned out to be noise ends without words.
+One that began with what turned out to be noise ends without words. One that is open when the client has no more audio
+is not ended, as the service that this is like does not: the last update of it is what counts.
 """
 
 from __future__ import annotations
@@ -49,6 +50,10 @@ class TurnTranslator:
         """Words of the turns before"""
         self._by_hand = False
         """Whether the client has asked for this turn's end"""
+        self._forced_at = 0.0
+        """Where silence was put in last to end a turn, in seconds of the meeting"""
+        self._held = False
+        """Whether this turn has ended, unless it was the end of the audio that ended it"""
 
     @property
     def wake_at(self) -> float | None:
@@ -79,15 +84,21 @@ class TurnTranslator:
             case "CloseStream":
                 return self._close()
             case "ForceEndTurn":
-                silence = None if self.closing else self._audio.silence()
-                self._by_hand = self._by_hand or (silence is not None and self._started)
-                return [] if silence is None else [silence]
+                return self._force()
             case "Configure":
                 told = "nothing can be set while a stream runs: the server's own settings hold"
                 return [self._say("ConfigureFailure", code="NOT_SUPPORTED", description=told)]
             case _:
                 told = "a text message is JSON with the type ForceEndTurn, KeepAlive or CloseStream"
                 return [self._say("Warning", code="UNPARSABLE_CLIENT_MESSAGE", description=told)]
+
+    def _force(self) -> list[Action]:
+        at = self._audio.seconds
+        silence = None if self.closing else self._audio.silence()
+        if silence is None:
+            return []
+        self._forced_at, self._by_hand = at, self._by_hand or self._started
+        return [silence]
 
     def _close(self) -> list[Action]:
         self.closing = True
@@ -106,28 +117,50 @@ class TurnTranslator:
         if isinstance(message, ErrorMessage):
             return self._failure(message)
         if isinstance(message, Ended):
-            return self._end_of_turn(self._words()) if self._started else []
+            return self._ended()
         if isinstance(message, Ack):
             return self._acknowledged(message)
-        if isinstance(message, SegmentMessage):
-            self._speech.apply(message)
-        if not self._lines.apply(message) or not isinstance(message, SegmentMessage):
+        return self._line(message) if isinstance(message, SegmentMessage) else self._other(message)
+
+    def _other(self, message: StreamMessage) -> list[Action]:
+        self._lines.apply(message)
+        return []
+
+    def _line(self, line: SegmentMessage) -> list[Action]:
+        self._speech.apply(line)
+        before = self._words() if self._held and not self._is_part(line) else None
+        if not self._lines.apply(line):
             return []
-        if message.text and any(word_key(word) not in self._told for word in message.words):
-            self._growing[message.id] = None
-        elif message.id not in self._growing:
+        told: list[Action] = []
+        if line.text and any(word_key(word) not in self._told for word in line.words):
+            told = [] if before is None else self._end_of_turn(before)
+            self._growing[line.id] = None
+        elif line.id not in self._growing:
             return []
         words = self._words()
         if not words:  # taken back
-            return self._end_of_turn(words) if self._started and message.pause else []
-        return self._turn_told(words, not self._speech.goes_on)
+            return self._over(words) if self._started and line.pause else []
+        return [*told, *self._turn_told(words, not self._speech.goes_on)]
+
+    def _is_part(self, line: SegmentMessage) -> bool:
+        """Whether a line is one of this turn's, or what one of them was cut into."""
+        return _whole(line.id) in map(_whole, self._growing)
+
+    def _ended(self) -> list[Action]:
+        """All has been heard: how an open turn stands."""
+        if not self._started:
+            return []
+        words = self._words()
+        return self._end_of_turn(words) if self._forced else [self._turn_info("Update", words)]
 
     def _acknowledged(self, ack: Ack) -> list[Action]:
-        """End a turn all of whose words were taken back, once its silence has been heard: no line says that."""
-        if not self._started or self._words():
+        """End a turn once its silence has been heard, where no line says that: all of its words were taken back, or
+        the client has no more audio."""
+        words = self._words()
+        if not self._started or (words and not self._held):
             return []
         silent = ack.audio - self._backlog() - self._window[1]
-        return self._end_of_turn([]) if silent >= self._audio.flush else []
+        return self._end_of_turn(words) if silent >= self._audio.flush else []
 
     def _words(self) -> Words:
         """The words of this turn with their speakers, in order."""
@@ -144,14 +177,27 @@ class TurnTranslator:
         self._window = words[0][0].start, words[-1][0].end
         actions: list[Action] = [] if started else [self._turn_info("StartOfTurn", words)]
         if over:
-            return [*actions, *self._end_of_turn(words)]
+            return [*actions, *self._over(words)]
+        self._held = False
         return actions or [self._turn_info("Update", words)]
+
+    def _over(self, words: Words) -> list[Action]:
+        """The end of a turn; while the client has no more audio it is seen later whether that has ended it."""
+        if self.closing and not self._forced:
+            self._held = True
+            return [self._turn_info("Update", words)]
+        return self._end_of_turn(words)
+
+    @property
+    def _forced(self) -> bool:
+        """Whether silence was put in behind this turn, heard already or not."""
+        return self._by_hand or self._window[0] < self._forced_at
 
     def _end_of_turn(self, words: Words) -> list[Action]:
         told = self._turn_info("EndOfTurn", words, trigger="manual" if self._by_hand else "model")
         self._told |= {word_key(word) for word, _ in words}
         self._growing.clear()
-        self._started = self._by_hand = False
+        self._started = self._by_hand = self._held = False
         self._turn += 1
         return [told]
 
@@ -209,3 +255,8 @@ class TurnTranslator:
         }
         self._sequence += 1
         return Tell(to_json(body))
+
+
+def _whole(line: str) -> str:
+    """The line that one is or was a part of."""
+    return line.partition(".")[0]

@@ -52,6 +52,7 @@ def test_a_page_may_say_auth_and_stop() -> None:
     ("data", "why"),
     [
         ("no base64!", "base64"),
+        ("größe", "base64"),
         (base64.b64encode(b"rubbish").decode(), "whole WAV file"),
         (b"\0\1", "whole WAV file"),
         ('{"type":"start","version":1,"audio":{}}', "auth or stop"),

@@ -8,7 +8,7 @@ import pytest
 from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio, Clock, flush_seconds
 from meeting.compat.exchange import Feed
 from pipelines.audio.endpointing import Endpointer, EndpointerOptions
-from pipelines.types import SAMPLE_RATE
+from pipelines.types import SAMPLE_RATE, Utterance
 from tests.meeting.compat.deepgram.streams import query
 
 
@@ -58,8 +58,9 @@ def test_the_silence_ends_an_utterance_whatever_silence_that_takes(endpoint_sile
     )
     flush = flush_seconds(endpoint_silence)
     endpointer(np.ones(SAMPLE_RATE, np.float32))
-    (ended,) = [one for one in endpointer(np.zeros(round(flush * SAMPLE_RATE), np.float32)) if one.final]
-    assert ended.end_reason == "silence"
+    found = endpointer(np.zeros(round(flush * SAMPLE_RATE), np.float32))
+    (ended,) = [one for one in found if isinstance(one, Utterance) and one.final]
+    assert (ended.end_reason, ended.pause) == ("silence", True)
     assert FLUSH_SECONDS <= flush <= endpoint_silence + 1.0
     audio = ClientAudio(query().raw, query().decoded, flush)
     audio.feed(bytes(32_000))

@@ -119,15 +119,15 @@ def test_without_labels_nobody_is_named(tmp_path: Path) -> None:
     run(tmp_path, body)
 
 
-def test_terms_and_language_reach_the_models(tmp_path: Path) -> None:
+def test_terms_language_and_pause_reach_the_models(tmp_path: Path) -> None:
     backend = FakeBackend()
 
     async def body(rooms: Rooms) -> None:
-        async with open_stream(rooms, StreamRequest(PCM, hotwords=("Zebra",), language="en")) as stream:
+        async with open_stream(rooms, StreamRequest(PCM, hotwords=("Zebra",), language="en", pause=0.7)) as stream:
             await stream.send(tone())
             stream.stop()
             await read(stream)
-        assert backend.pipelines[0].hotwords == ("Zebra",)
+        assert (backend.pipelines[0].hotwords, backend.pipelines[0].pause) == (("Zebra",), 0.7)
 
     among(tmp_path, lambda rooms: asyncio.wait_for(body(rooms), 60), backend=backend)
 

@@ -211,6 +211,11 @@ def test_what_is_no_message_is_refused_in_a_sentence(text: str, says: str) -> No
         ({"language": 3}, "start.language must be"),
         ({"translate": 1}, "start.translate must be bool"),
         ({"translate": None}, "start.translate must be bool"),
+        ({"pause": "0.5"}, "start.pause must be"),
+        ({"pause": True}, "start.pause must be"),
+        ({"pause": -0.1}, "start.pause must be null or a number of seconds from 0 to 60"),
+        ({"pause": 61}, "start.pause must be null or a number of seconds from 0 to 60"),
+        ({"pause": float("nan")}, "start.pause must be null or a number of seconds from 0 to 60"),
         ({"language": "xx"}, "such as en, de or zh, or several with commas, not 'xx'"),
         ({"language": ""}, "language must be null or a code"),
         ({"language": "en,xx"}, "language must be null or a code"),
@@ -322,6 +327,13 @@ def test_a_translation_may_be_asked_for(translate: bool) -> None:
     asked = decode(json.dumps({**START, "translate": translate}))
     assert isinstance(asked, Start)
     assert asked.translate is translate
+
+
+@pytest.mark.parametrize("pause", [None, 0, 0.7, 60])
+def test_which_silence_is_a_pause_may_be_said(pause: float | None) -> None:
+    asked = decode(json.dumps({**START, "pause": pause}))
+    assert isinstance(asked, Start)
+    assert asked.pause == pause
 
 
 @pytest.mark.parametrize("kind", ["type", "version", "audio", "hotwords", "language"])

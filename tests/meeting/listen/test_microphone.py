@@ -104,9 +104,16 @@ def test_a_device_that_is_unplugged_is_told_once_what_came_was_heard(monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("problem", "told"), [(ImportError, "pip install sounddevice"), (OSError, "apt install libportaudio2")]
+    ("problem", "told"),
+    [
+        (ImportError(), "pip install sounddevice"),
+        (OSError("PortAudio library not found"), r"apt install libportaudio2` \(PortAudio library not found\)"),
+        (Library.PortAudioError("Unanticipated host error"), "does not start: Unanticipated host error; look whether"),
+    ],
 )
-def test_what_is_missing_is_named(problem: type[Exception], told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_or_does_not_start_is_named(
+    problem: Exception, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load = builtins.__import__
 
     def refuse(name: str, *more: Any) -> Any:

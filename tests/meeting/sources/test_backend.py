@@ -19,7 +19,7 @@ def test_the_settings_fit_the_real_engine_and_pipeline() -> None:
 
     shared = {"engine": "local", "ray_address": "127.0.0.1:9000", "ray_calls": 4, "ray_patience": 300.0}
     assert asdict(Models()) == {**asdict(EngineOptions()), **shared}
-    of_a_source = {"speakers": None, "translate": False, "solo": False}
+    of_a_source = {"speakers": None, "translate": False, "solo": False, "pause": None}
     assert {**asdict(Speech()), **asdict(Speakers()), **of_a_source} == asdict(PipelineOptions())
     assert Config().pipeline == PipelineOptions()
     assert [spec.name for spec in fields(EngineOptions) if not spec.repr] == ["hub_token"]
@@ -64,7 +64,8 @@ def test_a_pipeline_gets_what_its_source_and_its_meeting_ask_for(monkeypatch: py
 
     monkeypatch.setattr("pipelines.stream.stream.Pipeline", Stream)
     backend, engine = LocalBackend(Config(speech=Speech(language="de"))), FakeEngine()
-    for request in (PipelineRequest("a", "fr", (), SpeakerCount(2, 5)), PipelineRequest("b", None, (), translate=True)):
+    other = PipelineRequest("b", None, (), translate=True, pause=0.7)
+    for request in (PipelineRequest("a", "fr", (), SpeakerCount(2, 5)), other):
         backend.open_pipeline(engine, request, lambda output: None, lambda seconds: None)
     assert [(options.language, options.speakers) for options in made] == [("fr", SpeakerCount(2, 5)), ("de", None)]
-    assert [options.translate for options in made] == [False, True]
+    assert [(options.translate, options.pause) for options in made] == [(False, None), (True, 0.7)]

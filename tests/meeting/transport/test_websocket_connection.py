@@ -463,3 +463,14 @@ def test_a_client_that_pings_and_reads_nothing_is_not_read_in_the_end(served: Se
             """No more is taken."""
         assert sent < 64 << 20
         assert all(one.transport.get_write_buffer_size() < 1 << 17 for one in sockets(served))
+
+
+def test_frames_that_break_the_protocol_before_it_is_agreed_on_end_their_connection() -> None:
+    async def test(_: Talk) -> None:
+        early = Talk()
+        assert not early.protocol.handshake_complete
+        early.protocol.data_received(b"\xff" * 8)
+        assert (early.wire.over, early.wire.written) == (True, b"")
+        early.protocol.connection_lost(None)
+
+    talk(test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import cycle, pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.audio.endpointing import Endpointer, EndpointerOptions
 from pipelines.audio.vad import VadModel
-from pipelines.types import SAMPLE_RATE, VAD_FRAME, Samples, Span, Utterance, samples
+from pipelines.types import SAMPLE_RATE, VAD_FRAME, Pause, Samples, Span, Utterance, samples
 from tests.conftest import Sample
 
 PRE_ROLL = samples(EndpointerOptions().pre_roll)
@@ -45,6 +46,13 @@ def speech(*lengths: int) -> Samples:
 
 def cut(audio: Samples, sizes: list[int] | None = None, options: EndpointerOptions | None = None) -> list[Utterance]:
     """All utterances of a recording that comes in chunks of such sizes."""
+    return [piece for piece in heard(audio, sizes, options) if isinstance(piece, Utterance)]
+
+
+def heard(
+    audio: Samples, sizes: list[int] | None = None, options: EndpointerOptions | None = None
+) -> list[Utterance | Pause]:
+    """All utterances and pauses of a recording that comes in chunks of such sizes."""
     endpointer, at, out = Endpointer(FakeVad(), options), 0, []
     for size in cycle(sizes or [max(1, len(audio))]):
         if at >= len(audio):
@@ -54,9 +62,22 @@ def cut(audio: Samples, sizes: list[int] | None = None, options: EndpointerOptio
     raise AssertionError
 
 
-def finals(utterances: list[Utterance]) -> list[Utterance]:
+def finals(found: Sequence[Utterance | Pause]) -> list[Utterance]:
     """The utterances that are cut."""
-    return [piece for piece in utterances if piece.final]
+    return [piece for piece in found if isinstance(piece, Utterance) and piece.final]
+
+
+def pauses(audio: Samples, options: EndpointerOptions | None = None) -> list[bool | tuple[float, float]]:
+    """Of each utterance whether it says that a pause follows, and of each pause where it is, in tenths of a second."""
+    found = [piece for piece in heard(audio, options=options) if isinstance(piece, Pause) or piece.final]
+
+    def tenths(at: int) -> float:
+        return round(at / SAMPLE_RATE, 1)
+
+    return [
+        piece.pause if isinstance(piece, Utterance) else (tenths(piece.span.start), tenths(piece.span.end))
+        for piece in found
+    ]
 
 
 def voiced(audio: Samples) -> list[Span]:
@@ -104,6 +125,48 @@ def test_the_longer_somebody_speaks_the_shorter_the_pause_that_cuts(voice: int, 
 @pytest.mark.parametrize(("voice", "pause", "pieces"), [(1500, 350, 1), (2000, 160, 1), (2500, 350, 2), (3000, 160, 2)])
 def test_from_three_seconds_on_any_pause_between_words_cuts(voice: int, pause: int, pieces: int) -> None:
     assert len(finals(cut(speech(500, voice, pause, 1000, 1000)))) == pieces
+
+
+def test_a_long_utterance_is_cut_at_once_and_the_pause_told_when_it_is_one() -> None:
+    assert pauses(speech(500, 4000, 1000)) == [False, (4.5, 4.9)]
+    assert pauses(speech(500, 1000, 1000)) == [True]
+
+
+def test_no_pause_is_told_where_somebody_goes_on_behind_the_cut() -> None:
+    assert pauses(speech(500, 4000, 250, 1000, 1000)) == [False, True]
+    assert pauses(speech(500, 4000, 250, 4000, 1000)) == [False, False, (8.8, 9.2)]
+
+
+def test_the_end_of_the_audio_is_a_pause_too() -> None:
+    assert pauses(speech(500, 4000)) == [True]
+    assert pauses(speech(500, 4000, 250)) == [False, (4.5, 4.8)]
+    assert pauses(speech(500, 4000, 1000)[: 4890 * MS]) == [False, (4.5, 4.9)]  # within a frame
+
+
+def test_a_click_in_the_silence_has_it_waited_for_anew() -> None:
+    assert pauses(speech(500, 4000, 250, 40, 1000)) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("pause", "told"),
+    [(0.01, [True, True]), (0.3, [False, (4.5, 4.8), True]), (1.0, [False, False, (6.3, 7.3)])],
+)
+def test_a_pause_is_as_long_as_is_asked_for(pause: float, told: list[bool | tuple[float, float]]) -> None:
+    assert pauses(speech(500, 4000, 800, 1000, 1500), EndpointerOptions(pause=pause)) == told
+
+
+@given(talks, st.lists(st.integers(1, 9000), min_size=1, max_size=4), st.sampled_from([None, 0.2, 1.0]))
+@settings(deadline=None, max_examples=60)
+def test_a_pause_is_told_wherever_one_is_whatever_the_chunks(
+    lengths: list[int], sizes: list[int], pause: float | None
+) -> None:
+    audio, options = speech(*lengths), EndpointerOptions(pause=pause)
+    found = [piece for piece in heard(audio, sizes, options) if isinstance(piece, Pause) or piece.final]
+    assert found == [piece for piece in heard(audio, None, options) if isinstance(piece, Pause) or piece.final]
+    assert all(
+        isinstance(before, Utterance) and not before.pause for before, one in pairwise(found) if isinstance(one, Pause)
+    )
+    assert not found or isinstance(found[-1], Pause) or found[-1].pause
 
 
 def contexts(pieces: list[Utterance]) -> list[int]:

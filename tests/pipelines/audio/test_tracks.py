@@ -141,6 +141,20 @@ def test_the_same_comes_out_whatever_the_parts() -> None:
     np.testing.assert_array_equal(mixed[0], mixed[2])
 
 
+def test_a_mix_beside_what_it_is_made_of_stays_what_it_is_and_loses_nobody() -> None:
+    first, other, alone = np.random.default_rng(4).uniform(-0.1, 0.1, (3, SAMPLE_RATE)).astype(np.float32)
+    for tracks, gains in (
+        ((first + other, first, other), (2.0, 2.0, 0.0)),
+        ((first + other + alone, first, other), (2.0, 2.0, 1.0)),  # what is in the mix alone
+        ((first, first), (2.0, 0.0, 0.0)),
+    ):
+        mixer = TrackMixer(len(tracks))
+        given = [part for number, track in enumerate(tracks) for part in mixer.add(number, track)]
+        wanted = sum(gain * part for gain, part in zip(gains, (first, other, alone), strict=True))
+        mixed = np.concatenate([*given, *mixer.flush()])
+        np.testing.assert_allclose(mixed, wanted / np.sqrt(len(tracks)), atol=1e-6)
+
+
 TIMED_FORMATS = [
     ("webm", "libopus"),
     ("mp4", "aac"),

@@ -20,6 +20,7 @@ from pipelines.types import (
     UNKNOWN,
     Hypothesis,
     LabelChange,
+    Pause,
     Segment,
     Span,
     SpeakersRevised,
@@ -259,6 +260,18 @@ def test_a_pause_without_words_is_told_of_the_line_before_it() -> None:
     assert isinstance(told, Segment)
     assert (first.pause, told.pause, told.id, told.rev, told.words) == (False, True, "s1", 2, first.words)
     assert merger(Hypothesis(1, span(4, 5), True, (), pause=True)) == []
+
+
+def test_a_pause_is_told_once_of_the_last_line_with_words() -> None:
+    merger = Merger("a")
+    assert merger(Pause(span(0, 1))) == []
+    (first,) = merger(reading(said("so we met", 1.0)))
+    merger(Hypothesis(1, span(3, 4), True, ()))
+    (told,) = merger(Pause(span(2.5, 2.9)))
+    assert isinstance(first, Segment)
+    assert isinstance(told, Segment)
+    assert (first.pause, told.pause, told.id, told.rev, told.words) == (False, True, "s1", 2, first.words)
+    assert merger(Pause(span(4, 5))) == []
 
 
 def test_a_growing_line_that_is_withdrawn_at_a_pause_says_so_and_so_does_the_line_before_it() -> None:

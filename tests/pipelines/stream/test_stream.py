@@ -442,7 +442,7 @@ def test_sentences_become_final_while_their_utterance_goes_on(listener: Listener
     assert [id for id, _ in lines] == ["s1", "s1-2", "s1-3", "s1-4"]
     assert sum(words for _, words in lines) == 10
     first = [output.id for output in listener.of(Segment) if output.final]
-    assert first == [id for id, _ in lines]
+    assert first == [*(id for id, _ in lines), "s1-4"]  # the last one again, once the silence behind it is a pause
     last_partial = max(at for at, output in enumerate(listener.of(Segment)) if not output.final)
     assert listener.of(Segment).index(next(one for one in listener.of(Segment) if one.final)) < last_partial
     assert listener.backlogs[-1] == 0.0
@@ -461,6 +461,22 @@ def test_a_pause_is_told_behind_the_last_words_before_it_and_nowhere_else(listen
     assert [id for id, _ in lines][:3] == ["s1", "s2", "s2-2"]
     assert any(piece.end_reason == "length" for piece in engine.slices)
     assert [pause for _, pause in lines] == [True, *[False] * (len(lines) - 2), True]
+
+
+@pytest.mark.parametrize(
+    ("pause", "told"), [(None, [False, True, True]), (0.1, [True] * 3), (1.2, [False, False, True])]
+)
+def test_a_cut_in_a_short_silence_is_no_pause_unless_the_silence_lasts(
+    listener: Listener, pause: float | None, told: list[bool]
+) -> None:
+    engine = FakeEngine()
+    audio = speech((1, SILENCE), (4, HIGH), (0.25, SILENCE), (4, HIGH), (1, SILENCE), (1, HIGH), (2, SILENCE))
+    try:
+        run(engine, listener, audio, pause=pause)
+    finally:
+        engine.close()
+    assert [(line.id, line.pause) for line in listener.final] == list(zip(["s1", "s2", "s3"], told, strict=True))
+    assert all(len(piece.audio) for piece in engine.slices)  # no recogniser hears of a pause
 
 
 CHANGING = speech((1, SILENCE), (4, HIGH), (4, LOW), (3, HIGH), (1, SILENCE))

@@ -68,7 +68,9 @@ class Settings:
     @property
     def request(self) -> StreamRequest:
         """The meeting that is asked for."""
-        return StreamRequest(self.audio, self.title, self.language, self.terms, self.diarize, keep=self.keep)
+        return StreamRequest(
+            self.audio, self.title, self.language, self.terms, self.diarize, keep=self.keep, pause=self.silence
+        )
 
     def decoded(self, data: bytes) -> bytes:
         """What the meeting is given for some bytes of the client."""

@@ -7,10 +7,10 @@ the times that it is told know nothing.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio
@@ -36,6 +36,7 @@ EMPTY = "input_audio_buffer_commit_empty"
 """Code of the error that is told where there is nothing to commit"""
 CLEARED: JsonObject = {"type": "input_audio_buffer.cleared"}
 
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _FIELD = re.compile(r"(audio|type|session[.\w]*) ")
 
 
@@ -135,7 +136,9 @@ class Translator:
 
     def _update(self, session: object, older: bool) -> list[Action]:
         settings, warnings = updated(self._settings, session, older)
-        if self._audio.seconds and settings.request != self._settings.request:
+        # which silence ends an item may change; the meeting keeps to the one that it began with
+        same = replace(settings.request, pause=self._settings.request.pause) == self._settings.request
+        if self._audio.seconds and not same:
             raise refused("session can get another format, language, prompt or model before the first audio only")
         if not self._audio.seconds:
             self._audio = ClientAudio(settings.audio, settings.decoded, self._audio.flush)
@@ -214,10 +217,12 @@ def _event_of(data: str | bytes) -> dict[str, Any]:
         raise refused("an event is a text message: audio comes as base64 in input_audio_buffer.append")
     try:
         event = json.loads(data)
+        if _ESCAPED_HALF.search(data):  # half a surrogate pair could be neither stored nor told again
+            json.dumps(event, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
-        raise refused("an event is one JSON object with a type")
+        raise refused("an event is one JSON object with a type, in UTF-8")
     return event
 
 
@@ -225,7 +230,7 @@ def _audio_of(event: dict[str, Any]) -> bytes:
     audio = event.get("audio")
     try:
         return base64.b64decode(audio if isinstance(audio, str) else "?", validate=True)
-    except binascii.Error:
+    except ValueError:  # which letters of other alphabets raise, too
         raise refused("audio must be bytes as base64") from None
 
 

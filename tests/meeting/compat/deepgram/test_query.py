@@ -62,11 +62,19 @@ def test_without_anything_it_is_as_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "endpointing"),
-    [("endpointing=false", False), ("endpointing=true", True), ("endpointing=300", True), ("endpointing=0", True)],
+    ("query", "endpointing", "pause"),
+    [
+        ("endpointing=false", False, None),
+        ("endpointing=true", True, None),
+        ("endpointing=300", True, 0.3),
+        ("endpointing=0", True, 0.0),
+    ],
 )
-def test_the_end_of_an_utterance_is_told_unless_that_is_not_wanted(query: str, endpointing: bool) -> None:
-    assert asked(query).endpointing == endpointing
+def test_the_end_of_an_utterance_is_told_after_the_silence_that_is_asked_for(
+    query: str, endpointing: bool, pause: float | None
+) -> None:
+    found = asked(f"encoding=linear16&sample_rate=16000&{query}")
+    assert (found.endpointing, found.pause, found.request(found.audio).pause) == (endpointing, pause, pause)
 
 
 def test_punctuation_is_there_where_it_is_asked_for() -> None:
@@ -89,7 +97,6 @@ def test_what_means_nothing_here_is_taken_and_named() -> None:
     ]
     assert named("endpointing=300&multichannel=true&channels=2&diarize_model=v1") == [
         "diarize_model",
-        "endpointing",
         "multichannel",
     ]
     assert named("multichannel=false&endpointing=false&diarize=true&utterances=true") == []
@@ -109,6 +116,7 @@ def test_what_means_nothing_here_is_taken_and_named() -> None:
         ("multichannel=x", "true or false"),
         ("utterance_end_ms=10", "from 1000 to 5000"),
         ("endpointing=soon", "endpointing must be"),
+        ("endpointing=60001", "endpointing must be a whole number from 0 to 60000"),
         ("language=klingon", "language code"),
         ("language=en&language=de", "2 times"),
         ("redact=pci", "redact cannot be had"),

@@ -111,11 +111,67 @@ def test_words_that_come_back_go_on_with_their_turn() -> None:
     assert one.from_meeting(Ack(0, 9.0), 0.0) == []
 
 
-def test_the_end_of_the_audio_ends_a_turn_whatever_it_holds() -> None:
-    one = translator()
+def closing(**options: str) -> TurnTranslator:
+    """One whose client has no more audio."""
+    one = translator(**options)
+    assert one.from_client('{"type":"CloseStream"}', 0.0) == [Finish()]
+    return one
+
+
+def test_the_end_of_the_audio_ends_no_turn_and_what_is_known_of_it_is_told() -> None:
+    one = closing()
+    assert events(one.from_meeting(line("s1", 1, "Good morning."), 0.0)) == [
+        ("StartOfTurn", 0, "Good morning."),
+        ("Update", 0, "Good morning."),
+    ]
+    one.from_meeting(Ack(0, 1.0 + FLUSH_SECONDS - 0.1), 0.0)
+    one.from_meeting(relabel("s1", 2, "spk1"), 0.0)
+    (last,) = told(one.from_meeting(Ended(1), 0.0))
+    assert (last["event"], last["transcript"], last["words"][0]["speaker"]) == ("Update", "Good morning.", 0)
+
+
+def test_the_end_of_the_audio_leaves_a_turn_without_words_open_too() -> None:
+    one = closing()
     one.from_meeting(line("s1", 1, "uh", final=False), 0.0)
-    one.from_meeting(line("s1", 2, "", final=False), 0.0)
-    assert events(one.from_meeting(Ended(1), 0.0)) == [("EndOfTurn", 0, "")]
+    assert events(one.from_meeting(line("s1", 2, ""), 0.0)) == [("Update", 0, "")]
+    assert events(one.from_meeting(Ended(1), 0.0)) == [("Update", 0, "")]
+
+
+def test_turns_that_are_heard_only_once_there_is_no_more_audio_end_with_their_pauses() -> None:
+    one = closing()
+    one.from_meeting(line("s1", 1, "Good morning. Yes please."), 0.0)
+    assert events(one.from_meeting(line("s1", 2, "Good morning."), 0.0)) == [("Update", 0, "Good morning.")]
+    assert events(one.from_meeting(line("s1.2", 1, "Yes please.", 1.0), 0.0)) == [
+        ("Update", 0, "Good morning. Yes please.")
+    ]
+    assert events(one.from_meeting(line("s2", 1, "So", 4.0, final=False), 0.0)) == [
+        ("EndOfTurn", 0, "Good morning. Yes please."),
+        ("StartOfTurn", 1, "So"),
+    ]
+    one.from_meeting(line("s2", 2, "So.", 4.0), 0.0)
+    assert events(one.from_meeting(Ack(0, 4.5 + FLUSH_SECONDS), 0.0)) == [("EndOfTurn", 1, "So.")]
+    assert one.from_meeting(Ended(1), 0.0) == []
+
+
+def test_a_turn_that_was_ended_by_hand_ends_though_there_is_no_more_audio() -> None:
+    one = translator()
+    one.from_client(bytes(32_000), 0.0)
+    one.from_meeting(line("s1", 1, "Good", final=False), 0.0)
+    one.from_client('{"type":"ForceEndTurn"}', 0.0)
+    one.from_client('{"type":"CloseStream"}', 0.0)
+    assert told(one.from_meeting(line("s1", 2, "Good.", pause=False), 0.0))[0]["event"] == "Update"
+    assert told(one.from_meeting(Ended(1), 0.0))[0]["trigger"] == "manual"
+
+
+def test_a_turn_that_is_heard_only_once_it_was_ended_by_hand_ends_too() -> None:
+    one = translator()
+    one.from_client(bytes(32_000), 0.0)
+    one.from_client('{"type":"ForceEndTurn"}', 0.0)
+    one.from_client('{"type":"CloseStream"}', 0.0)
+    assert events(one.from_meeting(line("s1", 1, "Good."), 0.0)) == [
+        ("StartOfTurn", 0, "Good."),
+        ("EndOfTurn", 0, "Good."),
+    ]
 
 
 def test_a_turn_can_be_ended_by_hand() -> None:

@@ -99,6 +99,11 @@ def test_what_a_meeting_is_made_of_cannot_change_once_audio_has_come() -> None:
         ({"type": "input_audio_buffer.append"}, "audio"),
         ({"type": "input_audio_buffer.append", "audio": 7}, "audio"),
         ({"type": "input_audio_buffer.append", "audio": "no base64!"}, "audio"),
+        ({"type": "input_audio_buffer.append", "audio": "größe"}, "audio"),
+        ({"type": "\ud800"}, None),
+        ({**COMMIT, "event_id": "\udfff"}, None),
+        ({"type": "session.update", "session": {"\ud800": 1}}, None),
+        ({"type": "session.update", "session": {"audio": {"input": {"transcription": {"prompt": "\ud800"}}}}}, None),
         ({"type": "session.update", "session": {"type": "realtime"}}, "session.type"),
         ({"type": "session.update", "session": 1}, "session"),
     ],
@@ -108,6 +113,13 @@ def test_an_event_that_makes_no_sense_is_told_and_the_session_goes_on(event: obj
     error = error_of(send(one, event))
     assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", "bad_request", param)
     assert send(one, append()) == [Feed(SECOND)]
+
+
+def test_letters_beyond_the_first_plane_may_be_escaped() -> None:
+    keywords = {"audio": {"input": {"transcription": {"keywords": ["🦩"]}}}}
+    one = made()
+    send(one, {"type": "session.update", "session": keywords})
+    assert one.request.hotwords == ("🦩",)
 
 
 @pytest.mark.parametrize("data", [b"\0\0", "[" * 100_000, "{"])
