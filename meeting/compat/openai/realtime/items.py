@@ -34,6 +34,8 @@ class Items:
         """`prefix` begins the ids of items; `audio` is what the client has sent, and knows its times."""
         self.settings = settings
         """As they are now: what is told, and when"""
+        self._pause = settings.silence
+        """Seconds of silence behind which the meeting says that nobody goes on: as they were before its audio"""
         self._prefix = prefix
         self._clock = audio.clock
         self._flush = audio.flush
@@ -166,10 +168,15 @@ class Items:
         return [stopped, *self._announced(item)]
 
     def _follows_a_pause(self, line: SegmentMessage, whole: str, item: Item) -> bool:
-        """Whether a new line comes so long after an item that this has ended: told late where the models are behind."""
+        """Whether a new line comes so long after an item that this has ended: told late where the models are behind.
+
+        That the meeting tells of the pause says more than the times of words, which are a little longer or shorter.
+        """
         silence = self.settings.silence
         if silence is None or item.end is not None or item.goes_on or item.holds(whole) or not line.words:
             return False
+        if self._pause is not None and silence <= self._pause:
+            return True
         return line.words[0].start - item.last_word_end(self._lines) >= silence
 
     def _quiet(self, item: Item, now: float, received: float) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from meeting.compat.client_audio import FLUSH_SECONDS, ClientAudio
@@ -57,7 +59,7 @@ def test_speech_between_two_pauses_is_an_item() -> None:
 
 def test_sentences_of_one_speech_stay_one_item() -> None:
     items = made()
-    told = items.apply(line("s1", "Good morning."), 0.0)
+    told = items.apply(line("s1", "Good morning.", pause=False), 0.0)
     told += items.tick(0.1, 9.0, 9.0)
     told += items.apply(line("s1-2", "Shall we", 1.0, final=False), 0.1)
     told += items.tick(0.1 + PAUSE_SECONDS, 9.0, 9.0)
@@ -68,11 +70,25 @@ def test_sentences_of_one_speech_stay_one_item() -> None:
     assert told[-1]["transcript"] == "Good morning. Shall we start?"
 
 
-@pytest.mark.parametrize(("pause", "count"), [(0.4, 1), (0.5, 2)])
-def test_where_the_models_are_behind_a_pause_divides_items_as_well(pause: float, count: int) -> None:
+@pytest.mark.parametrize(
+    ("told_of", "later", "between", "count"),
+    [
+        (True, 0.5, 0.4, 2),  # words end and begin a little earlier and later than they are told to
+        (False, 0.5, 0.6, 1),
+        (True, 0.3, 0.4, 2),
+        (True, 1.0, 0.8, 1),  # the meeting tells of shorter pauses than are asked for by now
+        (True, 1.0, 1.0, 2),
+        (False, 1.0, 1.2, 1),
+    ],
+)
+def test_where_the_models_are_behind_a_pause_divides_items_as_well(
+    told_of: bool, later: float, between: float, count: int
+) -> None:
     items = made()
-    told = items.apply(line("s1", "Good morning."), 0.0)
-    told += items.apply(line("s2", "Hello.", 1.0 + pause), 0.1)  # before anybody could look whether it was quiet
+    turns = {**TURN_DETECTION, "silence_duration_ms": 1000 * later}
+    items.settings = replace(items.settings, turn_detection=turns)
+    told = items.apply(line("s1", "Good morning.", pause=told_of), 0.0)
+    told += items.apply(line("s2", "Hello.", 1.0 + between), 0.1)  # before anybody could look whether it was quiet
     told += items.tick(5.0, 9.0, 9.0)
     assert kinds(told).count("speech_started") == kinds(told).count("completed") == count
     assert " ".join(one["transcript"] for one in told if "transcript" in one) == "Good morning. Hello."
@@ -86,7 +102,7 @@ def test_the_form_before_todays_has_one_event_for_an_item() -> None:
 
 def test_lines_are_told_as_segments_once_their_speakers_are_known() -> None:
     items = made(diarize=True)
-    items.apply(line("s1", "Good morning."), 0.0)
+    items.apply(line("s1", "Good morning.", pause=False), 0.0)
     items.apply(line("s1-2", "Hello.", 1.0, "spk1"), 0.0)
     told = items.tick(1.0, 9.0, 9.0)
     assert kinds(told) == ["speech_stopped", *ANNOUNCED], "later lines and the item wait with it"
