@@ -158,4 +158,5 @@ def test_start_declares_what_was_asked_for() -> None:
         "hotwords": ["Qi"],
         "resume": None,
         "translate": False,
+        "pause": None,
     }
