@@ -11,9 +11,14 @@ TRACKER = b"multiprocessing.resource_tracker"
 """What Python itself starts beside the first process pool, and keeps until this process ends"""
 
 
+KEPT: set[int] = set()
+"""Process ids of what fixtures keep for all tests of a process"""
+
+
 def children() -> list[int]:
-    """Process ids, those of zombies too; without the one that Python keeps for pools of processes."""
-    return [pid for pid, parent in _processes() if parent == os.getpid() and TRACKER not in _command(pid)]
+    """Process ids, those of zombies too; without those that are kept, and the one of Python for pools of processes."""
+    mine = [pid for pid, parent in _processes() if parent == os.getpid() and pid not in KEPT]
+    return [pid for pid in mine if TRACKER not in _command(pid)]
 
 
 def memory(pid: int) -> int:

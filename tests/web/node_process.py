@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.children import KEPT
+
 PATIENCE = 120.0
 """Seconds that a function may take"""
 
@@ -73,6 +75,7 @@ def node_process(program: str, web: Path, patience: float = PATIENCE) -> Iterato
     """The Node.js at the path `program`, for modules of the folder `web`."""
     command = [program, "-e", IN_PROCESS, f"{web.as_uri()}/", IN_THREAD, str(patience)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        KEPT.add(process.pid)
         try:
             yield NodeProcess(process)
             assert process.stdin is not None
@@ -80,3 +83,4 @@ def node_process(program: str, web: Path, patience: float = PATIENCE) -> Iterato
             assert process.wait(60) == 0
         finally:
             process.kill()
+            KEPT.discard(process.pid)

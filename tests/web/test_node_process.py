@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fakes.children import children
 from tests.fakes.web_fakes import WEB
 from tests.web.conftest import OLDEST_NODE, node
 from tests.web.node_process import NodeProcess, node_process
@@ -66,3 +67,10 @@ def test_a_call_without_an_end_is_ended(program: str) -> None:
     failure = pytest.raises(AssertionError, match=r"not done after 0\.5 s")
     with node_process(program, WEB, patience=0.5) as impatient, failure:
         impatient("async () => { while (true); }")
+
+
+def test_a_node_that_is_kept_for_all_tests_is_none_of_the_processes_that_a_test_may_leave(program: str) -> None:
+    before = children()
+    with node_process(program, WEB):
+        assert children() == before
+    assert children() == before
