@@ -175,9 +175,9 @@ class Items:
         silence = self.settings.silence
         if silence is None or item.end is not None or item.goes_on or item.holds(whole) or not line.words:
             return False
-        if self._pause is not None and silence <= self._pause:
-            return True
-        return line.words[0].start - item.last_word_end(self._lines) >= silence
+        between = line.words[0].start - item.last_word_end(self._lines)
+        told_of = self._pause is not None and silence <= self._pause
+        return between > 0 if told_of else between >= silence
 
     def _quiet(self, item: Item, now: float, received: float) -> bool:
         silence = self.settings.silence

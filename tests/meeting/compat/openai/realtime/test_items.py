@@ -74,6 +74,7 @@ def test_sentences_of_one_speech_stay_one_item() -> None:
     ("told_of", "later", "between", "count"),
     [
         (True, 0.5, 0.4, 2),  # words end and begin a little earlier and later than they are told to
+        (True, 0.5, 0.0, 1),  # words that touch
         (False, 0.5, 0.6, 1),
         (True, 0.3, 0.4, 2),
         (True, 1.0, 0.8, 1),  # the meeting tells of shorter pauses than are asked for by now
