@@ -11,13 +11,6 @@ from tests.fakes.web_fakes import FakeServer, microphone_tab, running, segment
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-COVERED = """() => {
-  const { activeElement: focused } = document
-  const { left, top, width, height } = focused.getBoundingClientRect()
-  const over = document.elementFromPoint(left + width / 2, top + height / 2)
-  return !over || !(focused.contains(over) || over.contains(focused))
-}"""
-"""Whether something else, or nothing, is seen where the focus is"""
 LONG = "These are enough words to fill more than one line of a narrow page, so that it has to scroll."
 
 
@@ -92,23 +85,6 @@ def test_a_button_that_moves_with_the_first_line_takes_the_focus_along(server: F
     expect(page.locator("[data-segment=s1]")).to_be_visible()
     expect(page.get_by_test_id("waiting")).to_be_hidden()
     expect(start).to_be_focused()
-
-
-def test_nothing_that_has_the_focus_is_covered_by_the_bars_at_the_top_and_at_the_foot(
-    server: FakeServer, page: Page
-) -> None:
-    lines = [segment(i, i * 5.0, i * 5.0 + 4, LONG, f"spk{i % 3}") for i in range(20)]
-    server.snapshot = {"state": "live", "title": "Planning", "segments": lines}
-    page.goto(f"{server.url}/m/m1")
-    expect(page.get_by_test_id("edit-speaker")).to_have_count(20)
-    page.get_by_test_id("title").focus()
-    for key in ("Tab", "Shift+Tab"):
-        walked: list[bool] = []
-        while len(walked) < 20:
-            page.keyboard.press(key)
-            if page.evaluate("document.activeElement.dataset.testid") == "edit-speaker":
-                walked.append(page.evaluate(COVERED))
-        assert walked == [False] * 20, key
 
 
 def test_the_list_of_files_is_walked_from_end_to_end_and_gives_the_focus_back(server: FakeServer, page: Page) -> None:

@@ -16,7 +16,6 @@ import { signInPage } from '../sign-in-page.js'
 import { SoundButtons } from '../sources/sound-buttons.js'
 import { SourcesPanel } from '../sources/sources-panel.js'
 import { Announcer } from './announcer.js'
-import { Foot } from './foot.js'
 import { MeetingHeader } from './meeting-header.js'
 import { NotesSection } from './notes-section.js'
 import { RecordingBar } from './recording-bar.js'
@@ -82,7 +81,6 @@ export class MeetingView {
   #waiting = new WaitingPanel()
   #start
   #jump
-  #foot
   #share
   #terms
   /** @type {PageState | null} */
@@ -121,15 +119,12 @@ export class MeetingView {
     const jump = { testid: 'jump-newest', label: t('meeting.newest'), onPress: () => onFollowing(true), look: 'jump' }
     this.#jump = new Button({ ...jump, shape: 'down' })
     this.#share = new Button({ testid: 'copy-link', shape: 'link', label: t('meeting.copy'), onPress: onShare })
-    const bars = [this.#jump, this.#editBar, this.#player, this.#sources, this.#recordingBar]
-    this.#foot = new Foot(bars.map(({ node }) => node))
     this.#terms = new Button({ testid: 'terms-open', shape: 'terms', label: t('meeting.terms'), onPress: onTerms })
   }
 
   open() {
     this.#follower.open()
     this.#transcript.open()
-    this.#foot.open()
     this.#shell.actions.append(this.#terms.node, this.#share.node)
     this.#shell.main.append(
       el(
@@ -142,7 +137,7 @@ export class MeetingView {
         this.#noAudio,
         this.#transcript.node,
         this.#waiting.node,
-        this.#foot.node,
+        this.#foot(),
       ),
     )
   }
@@ -162,10 +157,14 @@ export class MeetingView {
     this.#header.takeOver(before.#header)
   }
 
+  #foot() {
+    const bars = [this.#jump, this.#editBar, this.#player, this.#sources, this.#recordingBar].map(({ node }) => node)
+    return el('div', { class: 'recording-holder' }, ...bars)
+  }
+
   close() {
     this.#follower.close()
     this.#transcript.close()
-    this.#foot.close()
     this.#announcer.clear()
   }
 
