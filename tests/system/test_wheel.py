@@ -122,7 +122,7 @@ def test_the_wheel_is_what_runs_there(commands: Path) -> None:
 
 def test_the_wheel_serves_its_pages_and_keeps_meetings(server: tuple[str, Path]) -> None:
     address, folder = server
-    with httpx.Client(base_url=address) as http:
+    with httpx.Client(base_url=address, timeout=60.0) as http:
         assert "static/app.js" in http.get("/").text
         for name, content in contents(ROOT / "web").items():
             assert http.get(f"/static/{name}").content == content, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from psycopg import IsolationLevel
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from meeting.storage.databases.database import Database, WriteConnection, explain_any
 from meeting.storage.databases.migrations import migrate
@@ -140,10 +142,25 @@ class PostgresDatabase(Database):
             connection.read_only = read_only
             self._away = False
 
+        _close_what_is_returned_late(engine)
         return engine
 
     def _lost(self) -> None:
         self._away = True
+
+
+def _close_what_is_returned_late(engine: Engine) -> None:
+    """Close each connection that was in use when its engine was disposed of: its pool only forgets it."""
+    disposed = threading.Event()
+
+    @event.listens_for(engine, "engine_disposed")
+    def _disposed(_: Engine) -> None:
+        disposed.set()
+
+    @event.listens_for(engine, "checkin")
+    def _returned(_: object, record: ConnectionPoolEntry) -> None:
+        if disposed.is_set():
+            record.invalidate()
 
 
 def _unreachable(said: str) -> str:

@@ -60,6 +60,19 @@ def default_differs(*compared: Any) -> bool | None:
     return found.split("::")[0].strip("'") != wanted.strip("'") if isinstance(column.type, JSON) else None
 
 
+def test_a_connection_that_is_in_use_when_its_engine_is_let_go_of_is_closed_behind_that(url: str) -> None:
+    for engine in (database_at(url).readers(), database_at(url).agreement()):
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            engine.dispose()
+            assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+        assert driver.closed
+        with engine.connect() as connection:  # whoever asks once more is answered, and leaves nothing behind
+            again: Any = connection.connection.driver_connection
+            assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+        assert again.closed
+
+
 def move(url: str, revision: str) -> None:
     """Migrate to exactly this revision, up or down."""
     from sqlalchemy import create_engine
