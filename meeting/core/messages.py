@@ -26,7 +26,7 @@ MAX_HOTWORDS, MAX_HOTWORD_LENGTH = 200, 100
 """Names and terms that may be expected at once, and the characters of each"""
 
 LONGEST_PAUSE = 60
-"""Seconds"""
+"""Seconds of silence at most that a client may ask for as `Start.pause`"""
 
 FRAME_HEADER = struct.Struct("<IQ")
 """Head of a binary frame: u32 seq, u64 capture time in microseconds, little endian"""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg import IsolationLevel
-from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from meeting.storage.databases.database import Database, WriteConnection, explain_any
+from meeting.storage.databases.engines import engine_at
 from meeting.storage.databases.migrations import migrate
 from meeting.storage.databases.postgres_writing import PLACE, UNREACHABLE, PostgresWriteConnection
 from meeting.storage.search.tsvector import TsvectorIndex
@@ -126,14 +123,8 @@ class PostgresDatabase(Database):
         self, isolation: IsolationLevel, pool: type[NullPool] | type[QueuePool], read_only: bool = False
     ) -> Engine:
         """Connections, all transactions of which are isolated so."""
-        engine = create_engine(
-            self._url,
-            connect_args=NETWORK,
-            poolclass=pool,
-            pool_pre_ping=pool is QueuePool,  # the writer does that itself: it must know what was lost
-            json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
-            hide_parameters=True,  # they are what people said
-        )
+        # the writer looks itself whether its connection is there: it must know what was lost
+        engine = engine_at(self._url, NETWORK, pool, pre_ping=pool is QueuePool)
 
         @event.listens_for(engine, "connect")
         def _connected(connection: Any, _: object) -> None:
@@ -142,25 +133,10 @@ class PostgresDatabase(Database):
             connection.read_only = read_only
             self._away = False
 
-        _close_what_is_returned_late(engine)
         return engine
 
     def _lost(self) -> None:
         self._away = True
-
-
-def _close_what_is_returned_late(engine: Engine) -> None:
-    """Close each connection that was in use when its engine was disposed of: its pool only forgets it."""
-    disposed = threading.Event()
-
-    @event.listens_for(engine, "engine_disposed")
-    def _disposed(_: Engine) -> None:
-        disposed.set()
-
-    @event.listens_for(engine, "checkin")
-    def _returned(_: object, record: ConnectionPoolEntry) -> None:
-        if disposed.is_set():
-            record.invalidate()
 
 
 def _unreachable(said: str) -> str:

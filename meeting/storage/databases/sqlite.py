@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, event
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
 from meeting.storage.databases.database import SHORT_WAIT, Database, Erase, Result, WriteConnection, explain_any
+from meeting.storage.databases.engines import engine_at
 from meeting.storage.databases.migrations import migrate
 from meeting.storage.databases.statements import committed
 from meeting.storage.search.fts5 import Fts5Index
@@ -107,13 +106,8 @@ def _enable_wal(path: Path) -> None:
 def connect(path: Path, begin: str, *pragmas: str) -> Engine:
     """Connections to the file, each transaction of which starts with `begin`."""
     single = begin != "BEGIN"  # whoever writes holds one connection, which nobody else takes from a pool
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": BUSY_SECONDS},
-        poolclass=NullPool if single else QueuePool,
-        json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
-        hide_parameters=True,  # they are what people said
-    )
+    url = URL.create("sqlite", database=str(path))
+    engine = engine_at(url, {"timeout": BUSY_SECONDS}, NullPool if single else QueuePool)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _: object) -> None:

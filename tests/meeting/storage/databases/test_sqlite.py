@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -74,6 +75,16 @@ def test_readers_cannot_write(path: Path) -> None:
     with engine.connect() as connection, pytest.raises(OperationalError, match="readonly"):
         connection.execute(text("DELETE FROM meetings"))
     engine.dispose()
+
+
+def test_a_connection_that_is_in_use_when_its_engine_is_let_go_of_is_closed_behind_that(path: Path) -> None:
+    engine = SqliteDatabase(path).readers()
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        engine.dispose()
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        driver.execute("SELECT 1")
 
 
 def test_a_database_locked_by_another_program_fails_the_write_and_the_next_goes_on(
