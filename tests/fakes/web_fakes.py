@@ -60,6 +60,8 @@ SWITCHES = (
     "--use-fake-device-for-media-stream",
 )
 
+LONG = "These are enough words to fill more than one line of a narrow page, so that it has to scroll."
+
 ASKING = """() => {
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
   window.tracks = []

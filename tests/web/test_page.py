@@ -9,11 +9,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.fakes.web_fakes import ASKING, FakeServer, eventually, meeting, microphone_tab, running, segment, speaker
+from tests.fakes.web_fakes import (
+    ASKING,
+    LONG,
+    FakeServer,
+    eventually,
+    meeting,
+    microphone_tab,
+    running,
+    segment,
+    speaker,
+)
 
 pytestmark = pytest.mark.browser
-
-LONG = "These are enough words to fill more than one line of a narrow page, so that it has to scroll."
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.fakes.web_fakes import FakeServer, microphone_tab, running, segment
+from tests.fakes.web_fakes import LONG, FakeServer, microphone_tab, running, segment
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-LONG = "These are enough words to fill more than one line of a narrow page, so that it has to scroll."
 
 
 @pytest.fixture
@@ -35,12 +33,17 @@ def record(server: FakeServer, page: Page) -> None:
     expect(page.get_by_test_id("connection")).to_have_text("Live")
 
 
-def test_the_focus_goes_from_stop_to_the_end_of_the_transcript_and_nothing_moves(
-    server: FakeServer, page: Page
-) -> None:
+def record_thirty_lines(server: FakeServer, page: Page) -> None:
+    """Make a meeting, of which the last line is in sight."""
     record(server, page)
     server.tell(*(segment(i, i * 5.0, i * 5.0 + 4, LONG, f"spk{i % 3}") for i in range(30)))
     expect(page.locator("[data-segment=s29]")).to_be_in_viewport()
+
+
+def test_the_focus_goes_from_stop_to_the_end_of_the_transcript_and_nothing_moves(
+    server: FakeServer, page: Page
+) -> None:
+    record_thirty_lines(server, page)
     page.get_by_test_id("stop").press("Enter")
     end = page.get_by_test_id("end")
     expect(end).to_be_focused()
@@ -57,9 +60,7 @@ def test_the_focus_of_who_ends_a_meeting_without_a_word_goes_to_what_says_so(ser
 def test_the_focus_of_whoever_was_in_the_bar_stays_near_when_somebody_else_ends_the_meeting(
     server: FakeServer, page: Page
 ) -> None:
-    record(server, page)
-    server.tell(*(segment(i, i * 5.0, i * 5.0 + 4, LONG, f"spk{i % 3}") for i in range(30)))
-    expect(page.locator("[data-segment=s29]")).to_be_in_viewport()
+    record_thirty_lines(server, page)
     page.get_by_test_id("mute").focus()
     server.tell({"type": "ended", "segments": 30})
     expect(page.get_by_test_id("end")).to_be_focused()

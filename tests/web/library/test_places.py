@@ -10,12 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.fakes.access_fakes import Locked
-from tests.fakes.web_fakes import FakeServer, eventually, meeting, microphone_tab, running, segment
+from tests.fakes.web_fakes import LONG, FakeServer, eventually, meeting, microphone_tab, running, segment
 from tests.web.test_library import said, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-TEXT = "These are enough words to fill more than one line of a narrow page, so that it has to scroll."
 LINE = "[data-segment=s150]"
 ROW = "[data-meeting=a45]"
 
@@ -38,7 +37,7 @@ def page(browser: Browser, fake: FakeServer) -> Iterator[Page]:
 
 def lines(count: int) -> list[dict[str, Any]]:
     """Lines of two voices."""
-    return [segment(i, i * 5.0, i * 5.0 + 2, TEXT, f"spk{i % 2 + 1}") for i in range(count)]
+    return [segment(i, i * 5.0, i * 5.0 + 2, LONG, f"spk{i % 2 + 1}") for i in range(count)]
 
 
 def height(page: Page, selector: str) -> float:
