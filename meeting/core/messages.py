@@ -5,6 +5,7 @@ Times are seconds from the meeting's start with three decimals; ids are stable; 
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
@@ -473,8 +474,7 @@ def decode(text: str) -> ClientMessage:
             CloseCode.TOO_LARGE,
         )
     try:
-        body = json.loads(text)
-        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair could be neither stored nor sent on
+        body = parse_json(text)
     except (ValueError, RecursionError) as error:
         raise ProtocolError("a text frame must be one JSON object in UTF-8") from error
     if not isinstance(body, dict):
@@ -489,12 +489,26 @@ def decode(text: str) -> ClientMessage:
     raise ProtocolError(f"unknown message type {_short(kind)}; a client sends start, stop or auth")
 
 
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+
 _PARTS: dict[str, type[SourceInfo | AudioInfo | ResumeInfo]] = {
     "source": SourceInfo,
     "audio": AudioInfo,
     "resume": ResumeInfo,
 }
 """Objects within `start`"""
+
+
+def parse_json(text: str) -> Any:
+    """What a client's text says.
+
+    Raises ValueError where it is no JSON, or holds half a surrogate pair and so could be neither stored nor sent on,
+    and RecursionError where it is nested too deeply.
+    """
+    body = json.loads(text)
+    if _HALF_A_PAIR.search(text):  # or a whole one: to write it tells
+        json.dumps(body, ensure_ascii=False).encode()
+    return body
 
 
 def _start(body: JsonObject) -> Start:

@@ -39,6 +39,7 @@ from meeting.core.messages import (
     decode,
     encode,
     encode_with_lines,
+    parse_json,
 )
 from pipelines.options import LANGUAGES
 from pipelines.types import LabelChange, PipelineStats, Segment, Span, Speaker, Word
@@ -327,6 +328,13 @@ def test_a_translation_may_be_asked_for(translate: bool) -> None:
     asked = decode(json.dumps({**START, "translate": translate}))
     assert isinstance(asked, Start)
     assert asked.translate is translate
+
+
+@pytest.mark.parametrize("half", [r"\ud83e", r"\uDDA9", "\ud83e", r"a\ud83eb", r"\udda9\ud83e"])
+def test_half_a_surrogate_pair_is_no_json_and_a_whole_one_is(half: str) -> None:
+    with pytest.raises(ValueError, match="surrogate"):
+        parse_json(f'{{"{half}": 1}}')
+    assert parse_json(r'["\ud83e\udda9", "🦩", "\\ud83e"]') == ["🦩", "🦩", r"\ud83e"]
 
 
 @pytest.mark.parametrize("pause", [None, 0, 0.7, 60])

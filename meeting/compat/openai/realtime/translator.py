@@ -7,7 +7,6 @@ the times that it is told know nothing.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +21,7 @@ from meeting.compat.openai.shapes import error_detail, status_of, to_json
 from meeting.compat.parameters import refused
 from meeting.compat.recording import SERIOUS
 from meeting.core.errors import CloseCode, ErrorCode, ProtocolError
-from meeting.core.messages import Ack, Ended, ErrorMessage, JsonObject
+from meeting.core.messages import Ack, Ended, ErrorMessage, JsonObject, parse_json
 
 IDLE_SECONDS = 600.0
 """Seconds without an event after which a client counts as gone"""
@@ -36,7 +35,6 @@ EMPTY = "input_audio_buffer_commit_empty"
 """Code of the error that is told where there is nothing to commit"""
 CLEARED: JsonObject = {"type": "input_audio_buffer.cleared"}
 
-_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _FIELD = re.compile(r"(audio|type|session[.\w]*) ")
 
 
@@ -216,9 +214,7 @@ def _event_of(data: str | bytes) -> dict[str, Any]:
     if isinstance(data, bytes):
         raise refused("an event is a text message: audio comes as base64 in input_audio_buffer.append")
     try:
-        event = json.loads(data)
-        if _ESCAPED_HALF.search(data):  # half a surrogate pair could be neither stored nor told again
-            json.dumps(event, ensure_ascii=False).encode()
+        event = parse_json(data)
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
